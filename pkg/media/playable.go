@@ -36,6 +36,11 @@ func Original(a *cinedexv1.Asset) *cinedexv1.Original {
 	if int64(v.GetWidth())*int64(v.GetHeight()) > mostPlayable {
 		return no("pictures of %dx%d are too large for a browser to seek in", v.GetWidth(), v.GetHeight())
 	}
+	if v.GetVariableRate() && v.GetReordered() && c == "mp4" {
+		// The length of a picture in MP4 is the distance to the next picture in the order of decoding. Chromium takes that length for the time on the
+		// screen, and shows a neighbour after some seeks.
+		return no("browsers show a neighbouring frame of a film of variable rate whose pictures are not stored in the order of showing")
+	}
 	for _, t := range a.GetAudio()[:min(len(a.GetAudio()), 1)] {
 		if !slices.Contains(playableSound[c], t.GetCodec()) {
 			return no("browsers have no decoder for sound of the form %s in %s", t.GetCodec(), c)

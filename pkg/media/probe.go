@@ -322,7 +322,7 @@ func (r *Reader) describePicture(ctx context.Context, path string, raw *probed, 
 	times.even(base, declared, average)
 	v := &cinedexv1.VideoTrack{
 		Width: s.Width, Height: s.Height, Codec: s.Codec, PixelFormat: s.PixelFormat,
-		Frames: int64(len(times.pts)), Start: int64(base.time(times.pts[0])), UnshownFrames: times.unshown, SparseTimes: times.sparse,
+		Frames: int64(len(times.pts)), Start: int64(base.time(times.pts[0])), UnshownFrames: times.unshown, SparseTimes: times.sparse, Reordered: times.reordered,
 	}
 	v.DecoderDelay = int64(base.time(times.pts[0]+times.delay)) - v.Start
 	if v.UnshownFrames > v.Frames/2 {

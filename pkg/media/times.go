@@ -26,6 +26,8 @@ type timestamps struct {
 	unshown int64
 	// sparse is VideoTrack.SparseTimes.
 	sparse bool
+	// reordered is VideoTrack.Reordered.
+	reordered bool
 	// slack is the largest distance of pts from a constant rate, in ticks. The distance is a tick if each time was
 	// rounded on its own, and a hundredth of a frame if the container gives some pictures no time, because readers add
 	// up rounded lengths.
@@ -86,7 +88,7 @@ func (r *Reader) timestamps(ctx context.Context, path string, raw *probed, s *st
 	if err != nil {
 		return timestamps{}, err
 	}
-	t := timestamps{end: p.end, decoded: p.first, slack: 1}
+	t := timestamps{end: p.end, decoded: p.first, slack: 1, reordered: !slices.IsSorted(p.pts)}
 	if p.undated > 0 {
 		t.slack = max(p.step/100, 1)
 	}

@@ -466,7 +466,9 @@ type VideoTrack struct {
 	// pictures follow one another.
 	SparseTimes bool `protobuf:"varint,15,opt,name=sparse_times,json=sparseTimes,proto3" json:"sparse_times,omitempty"`
 	// ffmpeg's name of the form of the pixels: "yuv420p", "yuv422p10le". Empty in records of before the field.
-	PixelFormat   string `protobuf:"bytes,16,opt,name=pixel_format,json=pixelFormat,proto3" json:"pixel_format,omitempty"`
+	PixelFormat string `protobuf:"bytes,16,opt,name=pixel_format,json=pixelFormat,proto3" json:"pixel_format,omitempty"`
+	// True if the container holds some pictures in another order than pictures are shown (B-frames). False in records of before the field.
+	Reordered     bool `protobuf:"varint,17,opt,name=reordered,proto3" json:"reordered,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -611,6 +613,13 @@ func (x *VideoTrack) GetPixelFormat() string {
 		return x.PixelFormat
 	}
 	return ""
+}
+
+func (x *VideoTrack) GetReordered() bool {
+	if x != nil {
+		return x.Reordered
+	}
+	return false
 }
 
 type FrameRate struct {
@@ -1907,7 +1916,7 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1f\n" +
 	"\vmodified_ms\x18\x03 \x01(\x03R\n" +
 	"modifiedMs\x12\x18\n" +
-	"\aversion\x18\x04 \x01(\tR\aversion\"\x8f\x04\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\"\xad\x04\n" +
 	"\n" +
 	"VideoTrack\x12\x14\n" +
 	"\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n" +
@@ -1928,7 +1937,8 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\x0eunshown_frames\x18\r \x01(\x03R\runshownFrames\x12#\n" +
 	"\rdecoder_delay\x18\x0e \x01(\x03R\fdecoderDelay\x12!\n" +
 	"\fsparse_times\x18\x0f \x01(\bR\vsparseTimes\x12!\n" +
-	"\fpixel_format\x18\x10 \x01(\tR\vpixelFormat\"/\n" +
+	"\fpixel_format\x18\x10 \x01(\tR\vpixelFormat\x12\x1c\n" +
+	"\treordered\x18\x11 \x01(\bR\treordered\"/\n" +
 	"\tFrameRate\x12\x10\n" +
 	"\x03num\x18\x01 \x01(\x05R\x03num\x12\x10\n" +
 	"\x03den\x18\x02 \x01(\x05R\x03den\"\xa5\x01\n" +

@@ -650,6 +650,7 @@ type ComplexityRoot struct {
 		Height        func(childComplexity int) int
 		PixelFormat   func(childComplexity int) int
 		Rate          func(childComplexity int) int
+		Reordered     func(childComplexity int) int
 		SarDen        func(childComplexity int) int
 		SarNum        func(childComplexity int) int
 		SparseTimes   func(childComplexity int) int
@@ -3329,6 +3330,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VideoTrack.Rate(childComplexity), true
+	case "VideoTrack.reordered":
+		if e.ComplexityRoot.VideoTrack.Reordered == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VideoTrack.Reordered(childComplexity), true
 	case "VideoTrack.sarDen":
 		if e.ComplexityRoot.VideoTrack.SarDen == nil {
 			break
@@ -4704,6 +4711,8 @@ func (ec *executionContext) childFields_VideoTrack(ctx context.Context, field gr
 		return ec.fieldContext_VideoTrack_sparseTimes(ctx, field)
 	case "pixelFormat":
 		return ec.fieldContext_VideoTrack_pixelFormat(ctx, field)
+	case "reordered":
+		return ec.fieldContext_VideoTrack_reordered(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type VideoTrack", field.Name)
 }
@@ -16295,6 +16304,29 @@ func (ec *executionContext) fieldContext_VideoTrack_pixelFormat(_ context.Contex
 	return graphql.NewScalarFieldContext("VideoTrack", field, false, false, "String")
 }
 
+func (ec *executionContext) _VideoTrack_reordered(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.VideoTrack) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VideoTrack_reordered(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reordered, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VideoTrack_reordered(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VideoTrack", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) ___Directive_name(ctx context.Context, field graphql.CollectedField, obj *introspection.Directive) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23275,6 +23307,11 @@ func (ec *executionContext) _VideoTrack(ctx context.Context, sel ast.SelectionSe
 			}
 		case "pixelFormat":
 			out.Values[i] = ec._VideoTrack_pixelFormat(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reordered":
+			out.Values[i] = ec._VideoTrack_reordered(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

@@ -81,37 +81,46 @@ func newPlayer(t *testing.T, change ...func(*gateway.Config)) *player {
 }
 
 // runOf is the run of an algorithm over the film.
-func (p *player) runOf(algorithm string) *pb.Run {
-	p.t.Helper()
+func (p *player) runOf(algorithm string) *pb.Run { return runOf(p.t, p.asset, algorithm) }
+
+// runOf is the run of an algorithm over an asset.
+func runOf(t *testing.T, asset *pb.Asset, algorithm string) *pb.Run {
+	t.Helper()
 	plan := apitest.Catalog().View().Plan()
 	spec, err := plan.Find(algorithm)
 	if err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
-	derived, err := plan.Derive(p.asset, spec)
+	derived, err := plan.Derive(asset, spec)
 	if err != nil || len(derived) != 1 {
-		p.t.Fatal(derived, err)
+		t.Fatal(derived, err)
 	}
 	return derived[0]
 }
 
-// stored runs an algorithm, and stores the blobs under the names that the algo-runner gives. The annotations are returned.
-func (p *player) stored(algorithm string) []*pb.Annotation {
-	p.t.Helper()
-	r, err := algotest.Run(p.t.Context(), p.reg, algorithm, p.clip)
+// madeBy runs an algorithm over a clip, and stores the blobs under the names that the algo-runner gives. The annotations name the blobs.
+func madeBy(t *testing.T, l *apitest.Library, reg *algo.Registry, clip *algotest.Clip, run *pb.Run) *algotest.Result {
+	t.Helper()
+	r, err := algotest.Run(t.Context(), reg, run.GetAlgorithm(), clip)
 	if err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
-	run := p.runOf(algorithm)
 	for _, a := range r.Annotations {
 		name := path.Base(a.GetAttributes()["blob"].GetText())
 		data := r.Blobs[name]
-		key := fmt.Sprintf("runs/%s/%s/%x.%s", p.asset.GetId(), run.GetId(), sha256.Sum256(data), name)
-		if _, err := p.l.Blobs.Put(p.t.Context(), key, "", bytes.NewReader(data)); err != nil {
-			p.t.Fatal(err)
+		key := fmt.Sprintf("runs/%s/%s/%x.%s", run.GetAsset(), run.GetId(), sha256.Sum256(data), name)
+		if _, err := l.Blobs.Put(t.Context(), key, "", bytes.NewReader(data)); err != nil {
+			t.Fatal(err)
 		}
 		a.Attributes["blob"], a.Run = algo.Text(key), run.GetId()
 	}
+	return r
+}
+
+// stored is madeBy for the film. The annotations are returned.
+func (p *player) stored(algorithm string) []*pb.Annotation {
+	p.t.Helper()
+	r := madeBy(p.t, p.l, p.reg, p.clip, p.runOf(algorithm))
 	if algorithm == "proxy" {
 		f, err := proxy.Read(r.Annotations)
 		if err != nil {

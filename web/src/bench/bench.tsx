@@ -52,10 +52,13 @@ export function Bench() {
       if (playsNow(asset)) play(1);
     }
   }, [asset, at, opened.value]);
-  // The address has the frame at which the film stands.
+  // The address has the frame at which the film stands. An address that changes before the frame is written leads the film.
   useEffect(() => {
     if (playing.value || !film.value) return;
-    const timer = setTimeout(() => { if (place.peek().asset === film.peek()?.asset.id) go({ frame: frame.peek() }, false); }, 250);
+    const timer = setTimeout(() => {
+      const now = place.peek();
+      if (now.asset === film.peek()?.asset.id && now.frame === at) go({ frame: frame.peek() }, false);
+    }, 250);
     return () => clearTimeout(timer);
   }, [frame.value, playing.value]);
   // Returns false where the browser refuses.

@@ -43,9 +43,12 @@ test("the place that a player seeks to is inside the frame, by two ways of round
   for (const c of clocks()) {
     for (const late of [0n, 51_450_000n, second]) {
       for (let n = 0n; n < c.frames; n += 997n) {
-        const at = seekTo(c, n, late);
-        assert.equal(frameAt(c, at, late), n);
-        assert.equal(frameAt(c, Math.round(at * 1e6) / 1e6, late), n, "in microseconds");
+        const [at, again] = [seekTo(c, n, late), seekTo(c, n, late, true)];
+        assert.ok(again > at);
+        for (const place of [at, again]) {
+          assert.equal(frameAt(c, place, late), n);
+          assert.equal(frameAt(c, Math.round(place * 1e6) / 1e6, late), n, "in microseconds");
+        }
       }
     }
   }

@@ -18,10 +18,13 @@ let reversing = 0;
 let settlement = 0;
 /** The speed at which the next element is to play; 0 for an element that is to stand. */
 let begins = 0;
-/** Milliseconds in which a browser paints the picture of a seek. */
+/** Milliseconds, and pictures of the page, in which a browser paints the picture of a seek. A hidden page has no pictures. */
 const patience = 2000;
-/** The time of the picture that the browser showed last, in seconds of the player's clock. */
+const pictures = 20;
+/** The time of the picture that the browser showed last, in seconds of the player's clock; -1 before the first picture of a source. */
 let painted = -1;
+/** The player has sought the frame at which the film stands a second time. */
+let twice = false;
 
 const ready = (): boolean => !!video && video.readyState > 0;
 
@@ -32,10 +35,16 @@ export function attach(v: HTMLVideoElement | null): void {
     begins = 0;
     return stopReverse();
   }
+  painted = -1;
+  v.addEventListener("emptied", () => {
+    painted = -1;
+    twice = false;
+    delete v.dataset["frame"];
+  });
   v.addEventListener("loadedmetadata", () => apply());
   v.addEventListener("seeked", () => {
     if (wanted !== null) apply();
-    else if (film.peek()?.asset.video?.variableRate && v.paused) settle(v, frame.peek());
+    else if (v.paused) settle(v, frame.peek());
     else stands(v);
   });
   v.addEventListener("play", () => { if (!v.paused) playing.value = true; });
@@ -50,21 +59,30 @@ function stands(v: HTMLVideoElement): void {
   v.dataset["frame"] = String(frame.peek());
 }
 
-// settle makes sure that the picture of a seek is the frame. Chromium takes the length of a frame from the order of decoding, so in a film of variable rate
-// with B-frames a seek may show an earlier frame. Such a film is played by its proxy, which has no B-frames.
+// settle compares the picture that the browser shows with the frame at which the film stands. A browser shows another frame of some files: media.Original
+// names the files that are known, and the proxy of such a file is exact. A browser that paints no picture for a seek still shows the picture before.
+// Chromium does not tell of a picture that is painted while the callback of the picture before runs. So the player seeks the frame a second time before
+// the player says that the picture is another.
 function settle(v: HTMLVideoElement, n: bigint): void {
   if (!("requestVideoFrameCallback" in v)) return stands(v);
   const mine = ++settlement;
   const began = performance.now();
+  let seen = 0;
+  const current = () => mine === settlement && video === v && frame.peek() === n;
   const look = () => {
     const f = film.peek();
-    if (!f || mine !== settlement || video !== v || frame.peek() !== n || wanted !== null || v.seeking || playing.peek()) return;
-    if (frameAt(f.clock, painted, source.peek().late) === n) return stands(v);
-    if (performance.now() - began > patience) {
-      stands(v);
-      return void inexact();
+    if (!f || !current() || wanted !== null || v.seeking || playing.peek()) return;
+    if (painted >= 0 && frameAt(f.clock, painted, source.peek().late) === n) return stands(v);
+    if (++seen < pictures || performance.now() - began < (twice ? patience : patience / 4)) return void requestAnimationFrame(look);
+    if (!twice) {
+      twice = true;
+      wanted = n;
+      return apply();
     }
-    requestAnimationFrame(look);
+    if (painted < 0) return stands(v); // the browser tells no times
+    // The proxy seeks the frame anew. Without a proxy the film stands, and the page says that the picture may be a neighbour.
+    const proxied = source.peek().proxy;
+    void inexact().then(() => { if (current() && source.peek().proxy === proxied) stands(v); });
   };
   look();
 }
@@ -88,6 +106,7 @@ function watch(v: HTMLVideoElement): void {
     const next = (_: number, m: VideoFrameCallbackMetadata) => {
       painted = m.mediaTime;
       shown(painted);
+      if (v.paused && !v.seeking && wanted === null && !reversing) settle(v, frame.peek()); // a picture that comes late is looked at, too
       v.requestVideoFrameCallback(next);
     };
     v.requestVideoFrameCallback(next);
@@ -112,13 +131,14 @@ export function seek(n: bigint): void {
   const f = film.peek();
   if (!f) return;
   frame.value = wanted = within(f, n);
+  twice = false;
   apply();
 }
 
 function apply(): void {
   const f = film.peek();
   if (!f || !video || !ready() || video.seeking || wanted === null) return;
-  const at = seekTo(f.clock, wanted, source.peek().late);
+  const at = seekTo(f.clock, wanted, source.peek().late, twice);
   wanted = null;
   video.currentTime = at;
 }

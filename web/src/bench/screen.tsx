@@ -58,16 +58,22 @@ function Draw({ video }: { video: () => HTMLVideoElement | null }) {
   );
 }
 
-/** Making tells how far the proxy is: over the picture where nothing plays, and on the edge of the picture where the file plays meanwhile. */
-function Making() {
+/** Notes tells that the picture may be a neighbour of the frame, and how far the proxy is: over the picture where nothing plays, and on the edge of the picture
+ * where the file plays meanwhile. */
+function Notes() {
   const m = making.value;
-  if (!m && way.value !== "none") return null;
+  const nothing = way.value === "none";
+  const inexact = wrongFrame.value && !nothing;
+  if (!m && !nothing && !inexact) return null;
   const share = Math.floor((m?.done ?? 0) * 100);
   return (
-    <div class={way.value === "none" ? "unplayable" : "inexact"}>
-      <p role={m?.step === "failed" || m?.step === "denied" ? "alert" : "status"}>
-        {way.value === "none" && t("bench.unplayable")} {m && t(`bench.proxy.${m.step}`, { role: m.role })}
-      </p>
+    <div class={nothing ? "unplayable" : "notes"}>
+      {inexact && <p class="inexact" role="status">{t("bench.inexact")}</p>}
+      {(m || nothing) && (
+        <p role={m?.step === "failed" || m?.step === "denied" ? "alert" : "status"}>
+          {nothing && t("bench.unplayable")} {m && t(`bench.proxy.${m.step}`, { role: m.role })}
+        </p>
+      )}
       {m?.step === "making" && <p class="making"><progress max={100} value={share} aria-label={t("bench.proxy.done")} /> <span aria-hidden="true">{t("bench.proxy.share", { n: share })}</span></p>}
       {m?.text && <p class="small" lang="en">{m.text}</p>}
       {m?.step === "failed" && <p><button type="button" onClick={retry}>{t("bench.proxy.retry")}</button></p>}
@@ -90,8 +96,7 @@ export function Screen() {
       <video ref={video} src={src || undefined} preload="auto" playsInline onClick={toggle} onError={() => { if (source.peek().url) unplayable(); }} aria-label={t("bench.picture")} />
       {!playing.value && src && <Draw video={() => video.current} />}
       <Subtitles />
-      {wrongFrame.value && <p class="inexact" role="status">{t("bench.inexact")}</p>}
-      <Making />
+      <Notes />
     </div>
   );
 }

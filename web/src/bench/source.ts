@@ -21,7 +21,7 @@ export const source = computed<Source>(() => {
   return { url: `/media/${encodeURIComponent(f.asset.id)}`, late: f.asset.video?.start ?? 0n, proxy: false };
 });
 
-/** The browser shows another frame than the frame that was sought, and no proxy is there. */
+/** The browser shows another frame than the frame that was sought, and no proxy takes the place of the file. */
 export const wrongFrame = signal(false);
 
 /** Making is how far the proxy is. */
@@ -61,12 +61,12 @@ export function fresh(): void {
   making.value = null;
 }
 
-/** inexact is told that the browser shows another frame than the frame that was sought. */
+/** inexact is told that the browser shows another frame than the frame that was sought. A proxy takes the place of the file. */
 export async function inexact(): Promise<void> {
   const f = film.peek();
-  if (!f || way.peek() !== "file" || wrongFrame.peek()) return;
+  if (!f || wrongFrame.peek()) return;
   wrongFrame.value = true;
-  const there = await proxies.getProxy({ asset: f.asset.id }).then((a) => a.proxy?.state === ProxyState.READY, () => false);
+  const there = way.peek() === "file" && (await proxies.getProxy({ asset: f.asset.id }).then((a) => a.proxy?.state === ProxyState.READY, () => false));
   if (there && film.peek() === f) {
     way.value = "proxy";
     wrongFrame.value = false;
@@ -116,6 +116,7 @@ async function provide(f: Film, failed: boolean, again: boolean, abort: AbortSig
       if (p.state === ProxyState.NOT_NEEDED) return; // every current browser plays the file, and this browser does not
       if (p.state === ProxyState.READY) {
         making.value = null;
+        wrongFrame.value = false;
         way.value = "proxy";
         return;
       }
