@@ -489,14 +489,14 @@ func logAttacks() []attack {
 			return event(x.asset, "cinedex.annotations.v1", "application/protobuf", bytes.Repeat([]byte{0xff}, 64), header{Key: "ce_word", Value: []byte(word)})
 		}),
 		write("a run that is not derived", events.RunsRequested, "aside", func(x *target, word string) kafka.Message {
-			return event(x.asset, "cinedex.runs.requested.v1", "application/json", fmt.Appendf(nil, `{"asset":%q,"runs":[{"id":%q,"asset":%q,"algorithm":"shots","version":"1"}],"reason":"attack"}`, x.asset, strings.Repeat("0", 32), x.asset), header{Key: "ce_word", Value: []byte(word)})
+			return event(x.asset, "cinedex.runs.requested.v1", "application/json", fmt.Appendf(nil, `{"asset":%q,"runs":[{"id":%q,"asset":%q,"algorithm":"shots","version":"2"}],"reason":"attack"}`, x.asset, strings.Repeat("0", 32), x.asset), header{Key: "ce_word", Value: []byte(word)})
 		}),
 		write("no run", events.RunsRequested, "passed over", func(x *target, word string) kafka.Message {
 			return event(x.asset, "cinedex.runs.requested.v1", "application/json", fmt.Appendf(nil, `{"asset":%q,"runs":[],"reason":"attack"}`, x.asset), header{Key: "ce_word", Value: []byte(word)})
 		}),
 		write("a run of another asset", events.RunsRequested, "aside", func(x *target, word string) kafka.Message {
-			r := &pb.Run{Asset: x.hidden, Algorithm: "shots", Version: "1"}
-			return event(x.asset, "cinedex.runs.requested.v1", "application/json", fmt.Appendf(nil, `{"asset":%q,"runs":[{"id":%q,"asset":%q,"algorithm":"shots","version":"1"}],"reason":"attack"}`, x.asset, schema.RunID(r), x.hidden), header{Key: "ce_word", Value: []byte(word)})
+			r := &pb.Run{Asset: x.hidden, Algorithm: "shots", Version: "2"}
+			return event(x.asset, "cinedex.runs.requested.v1", "application/json", fmt.Appendf(nil, `{"asset":%q,"runs":[{"id":%q,"asset":%q,"algorithm":"shots","version":"2"}],"reason":"attack"}`, x.asset, schema.RunID(r), x.hidden), header{Key: "ce_word", Value: []byte(word)})
 		}),
 		write("a run that has no end", events.RunsFinished, "aside", func(x *target, word string) kafka.Message {
 			return event(x.asset, "cinedex.runs.finished.v1", "application/json", []byte(`{"run":{}}`), header{Key: "ce_word", Value: []byte(word)})

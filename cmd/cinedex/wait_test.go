@@ -56,7 +56,7 @@ func TestIngestWaitsForItsOwnEvent(t *testing.T) {
 	}{
 		{[]string{"replay", "--title", ""}, "quiet"},
 		{[]string{"replay", "--algorithm", "dia"}, "dialogue@1"},
-		{[]string{"runs", "activate", "sho"}, "shots@1"},
+		{[]string{"runs", "activate", "sho"}, "shots@2"},
 		{[]string{"runs", "compare", "lab"}, "labels"},
 		{[]string{"runs", "list", "--asset", ""}, w.asset("quiet").GetId()},
 		{[]string{"dead-letters", "show", ids[0][:4]}, ids[0]},

@@ -181,9 +181,9 @@ var packaged = []Artefact{
 	},
 
 	{
-		ID: "transnetv2", Group: Core, File: "models/transnetv2.onnx", From: []string{"transnetv2-weights"},
+		ID: "transnetv2", Group: Core, File: "models/transnetv2-200.onnx", From: []string{"transnetv2-weights"},
 		Purpose: "shot boundaries", License: "MIT", Credit: "Souček and Lokoč, TransNet V2 (arXiv:2008.04838)",
-		Size: 30560392, SHA256: "6380576ddb73c4472b5084db6fb5fdae6bbfdd9b994e7b38d88c15d55fb1f952",
+		Size: 30646298, SHA256: "42a6f784a63e908b2cf17e4baca18505a088013792451bdc3a7a9c39b062c946",
 	},
 	{
 		ID: "efficientnet-lite2", Group: Core, File: "models/efficientnet-lite2.onnx", From: []string{"efficientnet-lite2-weights"},

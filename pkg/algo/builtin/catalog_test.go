@@ -121,7 +121,7 @@ func TestCataloguePlansAsTheRegistry(t *testing.T) {
 		for _, r := range all {
 			id := r.GetAlgorithm() + "@" + r.GetVersion()
 			out[id] = r.GetId()
-			if !p.WithFrames(id) == slices.Contains([]string{"shots@1", "thumbnails@1", "pictures@1", "labels@1", "fingerprint@1", "palette@1", "motion@1", "black@1", "scenes@1", "sprites@1"}, id) {
+			if !p.WithFrames(id) == slices.Contains([]string{"shots@2", "thumbnails@1", "pictures@1", "labels@1", "fingerprint@1", "palette@1", "motion@1", "black@1", "scenes@1", "sprites@1"}, id) {
 				t.Errorf("WithFrames(%s) is %v", id, p.WithFrames(id))
 			}
 		}

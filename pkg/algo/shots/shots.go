@@ -23,7 +23,7 @@ func Versions(m *algo.Models) []algo.Algorithm {
 func New(model algo.Model[*transnet.Model]) *Algorithm { return &Algorithm{model} }
 
 var spec = &pb.AlgorithmSpec{
-	Name: "shots", Version: "1", Summary: "Where each shot begins and ends, and how",
+	Name: "shots", Version: "2", Summary: "Where each shot begins and ends, and how",
 	Reads:  []string{schema.ReadsVideo},
 	Kinds:  []string{schema.KindShot},
 	Models: []string{"transnetv2", "onnxruntime"},

@@ -48,12 +48,15 @@ func (g *graph) name(prefix string) value {
 }
 
 // floats adds a constant. A nil shape makes a scalar.
-func (g *graph) floats(t tensor) value {
+func (g *graph) floats(t tensor) value { return g.named(g.name("k"), t) }
+
+// named adds a constant that readers of the file find by name.
+func (g *graph) named(name value, t tensor) value {
 	raw := make([]byte, 0, 4*len(t.data))
 	for _, v := range t.data {
 		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
 	}
-	return g.constant(typeFloat, t.shape, raw)
+	return g.constantNamed(name, typeFloat, t.shape, raw)
 }
 
 func (g *graph) scalar(v float32) value { return g.floats(tensor{data: []float32{v}}) }
@@ -94,7 +97,10 @@ func (g *graph) ints(shape []int, data []int64) value {
 }
 
 func (g *graph) constant(dataType uint64, shape []int, raw []byte) value {
-	name := g.name("k")
+	return g.constantNamed(g.name("k"), dataType, shape, raw)
+}
+
+func (g *graph) constantNamed(name value, dataType uint64, shape []int, raw []byte) value {
 	var t []byte
 	for _, d := range shape {
 		t = varint(t, 1, uint64(d)) // dims

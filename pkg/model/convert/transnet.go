@@ -4,7 +4,6 @@ import "fmt"
 
 // The shapes of TransNet V2, as published by the authors.
 const (
-	window     = 100 // frames per window
 	lookup     = 101 // neighbours of a frame, the frame included, whose similarity is an input
 	histogram  = 512
 	frameW     = 48
@@ -14,19 +13,22 @@ const (
 	blocksEach = 2
 )
 
-// TransNet writes TransNet V2 as ONNX.
+// TransNet writes TransNet V2 as ONNX, for windows of so many frames.
 //
-//	frames  [1,100,27,48,3] float32, RGB 0..255
-//	hist    [1,100,512]     float32, each frame's colour histogram, of length 1
-//	single  [1,100]         probability that a shot changes at this frame
-//	many    [1,100]         probability that this frame is part of a transition
+//	frames  [1,window,27,48,3] float32, RGB 0..255
+//	hist    [1,window,512]     float32, each frame's colour histogram, of length 1
+//	single  [1,window]         probability that a shot changes at this frame
+//	many    [1,window]         probability that this frame is part of a transition
 //
-// The caller counts the histogram, which takes a few lines of code, and a slow chain of operators in a graph.
-func TransNet(checkpointPath, modelPath string) error {
-	return build(checkpointPath, modelPath, transnet)
+// The authors' code shows the network windows of 100 frames. The layers are convolutions over time, and take windows of any length.
+//
+// The caller counts the histogram, which takes a few lines of code, and a slow chain of operators in a graph. The weights have the names of the
+// checkpoint, for package tiles. The weights of linear layers are transposed.
+func TransNet(checkpointPath, modelPath string, window int) error {
+	return build(checkpointPath, modelPath, func(c checkpoint) []byte { return transnet(c, window) })
 }
 
-func transnet(c checkpoint) []byte {
+func transnet(c checkpoint, window int) []byte {
 	g := &graph{}
 	x := g.op("Transpose", []value{"frames"}, attrs{"perm": []int{0, 4, 1, 2, 3}})
 	x = g.op("Div", []value{x, g.scalar(255)}, nil)
@@ -52,12 +54,12 @@ func transnet(c checkpoint) []byte {
 	features = linear(g, c, features, "frame_sim_layer.projection")
 	length := g.op("ReduceL2", []value{features}, attrs{"axes": []int{2}, "keepdims": 1})
 	features = g.op("Div", []value{features, g.op("Max", []value{length, g.scalar(1e-12)}, nil)}, nil)
-	band := newBand(g)
+	band := newBand(g, window)
 	alike := g.op("Relu", []value{linear(g, c, band(features), "frame_sim_layer.fc")}, nil)
 	colour := g.op("Relu", []value{linear(g, c, band("hist"), "color_hist_layer.fc")}, nil)
 
 	flat := g.op("Transpose", []value{x}, attrs{"perm": []int{0, 2, 3, 4, 1}})
-	flat = g.op("Reshape", []value{flat, g.ints([]int{3}, []int64{1, window, -1})}, nil)
+	flat = g.op("Reshape", []value{flat, g.ints([]int{3}, []int64{1, int64(window), -1})}, nil)
 	y := g.op("Concat", []value{colour, alike, flat}, attrs{"axis": 2})
 	y = g.op("Relu", []value{linear(g, c, y, "fc1")}, nil)
 	for _, head := range []struct{ layer, output string }{{"cls_layer1", "single"}, {"cls_layer2", "many"}} {
@@ -74,25 +76,25 @@ func dilated(g *graph, c checkpoint, x value, prefix string) value {
 	var parts []value
 	for _, d := range []int{1, 2, 4, 8} {
 		layer := fmt.Sprintf("%sConv3D_%d.layers.", prefix, d)
-		space := g.op("Conv", []value{x, g.floats(c.get(layer + "0.weight"))}, attrs{"pads": []int{0, 1, 1, 0, 1, 1}})
-		parts = append(parts, g.op("Conv", []value{space, g.floats(c.get(layer + "1.weight"))},
+		space := g.op("Conv", []value{x, g.named(value(layer+"0.weight"), c.get(layer+"0.weight"))}, attrs{"pads": []int{0, 1, 1, 0, 1, 1}})
+		parts = append(parts, g.op("Conv", []value{space, g.named(value(layer+"1.weight"), c.get(layer+"1.weight"))},
 			attrs{"dilations": []int{d, 1, 1}, "pads": []int{d, 0, 0, d, 0, 0}}))
 	}
 	inputs := []value{g.op("Concat", parts, attrs{"axis": 1})}
 	for _, name := range []string{"weight", "bias", "running_mean", "running_var"} {
-		inputs = append(inputs, g.floats(c.get(prefix+"bn."+name)))
+		inputs = append(inputs, g.named(value(prefix+"bn."+name), c.get(prefix+"bn."+name)))
 	}
 	return g.op("BatchNormalization", inputs, attrs{"epsilon": float32(1e-3)})
 }
 
 func linear(g *graph, c checkpoint, x value, layer string) value {
-	product := g.op("MatMul", []value{x, g.floats(c.get(layer + ".weight").transposed())}, nil)
-	return g.op("Add", []value{product, g.floats(c.get(layer + ".bias"))}, nil)
+	product := g.op("MatMul", []value{x, g.named(value(layer+".weight"), c.get(layer+".weight").transposed())}, nil)
+	return g.op("Add", []value{product, g.named(value(layer+".bias"), c.get(layer+".bias"))}, nil)
 }
 
-// newBand returns a function from vectors [1,100,n] to [1,100,101]: the products of each vector with the fifty before, itself and the fifty after; 0
+// newBand returns a function from vectors [1,window,n] to [1,window,101]: the products of each vector with the fifty before, itself and the fifty after; 0
 // beyond the window.
-func newBand(g *graph) func(value) value {
+func newBand(g *graph, window int) func(value) value {
 	columns := make([]int64, 0, window*lookup)
 	for row := range window {
 		for k := range lookup {

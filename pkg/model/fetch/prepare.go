@@ -9,6 +9,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/model"
 	"github.com/cinedex/cinedex/pkg/model/convert"
 	"github.com/cinedex/cinedex/pkg/model/picture"
+	"github.com/cinedex/cinedex/pkg/model/transnet"
 )
 
 // prepare computes an artefact from the artefacts of From.
@@ -43,7 +44,7 @@ func compute(ctx context.Context, cache model.Cache, a model.Artefact, dst strin
 	case "clip-vit-b32-text", "clip-vit-l14-text":
 		return convert.ClipText(inputs[0], dst)
 	case "transnetv2":
-		return convert.TransNet(inputs[0], dst)
+		return convert.TransNet(inputs[0], dst, transnet.Window)
 	case "efficientnet-lite2":
 		return convert.EfficientNet(inputs[0], dst)
 	case "efficientnet-lite2-head":

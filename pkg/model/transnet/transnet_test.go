@@ -15,17 +15,20 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/model"
+	"github.com/cinedex/cinedex/pkg/model/transnet/tiles"
 )
 
 var writeFrames = flag.String("write-frames", "", "write the frames of the generated film to this file, named .rgb, for testdata/parity.py")
 
-func open(t testing.TB) *Model {
+func open(t testing.TB) *Model { return openWith(t, Open, 0) }
+
+func openWith(t testing.TB, open func(model.Cache, int) (*Model, error), threads int) *Model {
 	t.Helper()
 	cache, err := model.OpenCache("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := Open(cache, 0)
+	m, err := open(cache, threads)
 	if errkind.Of(err) == errkind.NotFound && os.Getenv("CINEDEX_REQUIRE_ALL") == "" {
 		t.Skip("lacking a model: ", err)
 	}
@@ -115,10 +118,20 @@ func film() (frames [][]byte, cuts []int) {
 	return frames, []int{60, 95, 190, 298}
 }
 
-// The golden file was written by the published code with the published weights:
+// The ways of computing the network on this machine.
+func ways(t testing.TB) map[string]*Model {
+	all := map[string]*Model{"session": openWith(t, openSession, 0)}
+	if tiles.Available() {
+		all["tiles"] = openWith(t, openTiles, 1)
+		all["tiles in two lanes"] = openWith(t, openTiles, 2)
+	}
+	return all
+}
+
+// The golden file was computed from the published weights, by numpy and in windows of 200 frames:
 //
 //	go test ./pkg/model/transnet -run Golden -write-frames /tmp/film.rgb
-//	python3 pkg/model/testdata/parity.py /tmp/film.rgb pkg/model/transnet/testdata/golden.f32 --engine torch --write
+//	python3 pkg/model/testdata/parity.py /tmp/film.rgb pkg/model/transnet/testdata/golden.f32 --write
 func TestGolden(t *testing.T) {
 	frames, cuts := film()
 	if *writeFrames != "" {
@@ -127,7 +140,6 @@ func TestGolden(t *testing.T) {
 		}
 		return
 	}
-	got := probabilities(t, open(t), frames)
 	raw, err := os.ReadFile("testdata/golden.f32")
 	if err != nil {
 		t.Fatal(err)
@@ -136,58 +148,59 @@ func TestGolden(t *testing.T) {
 	if _, err := binary.Decode(raw, binary.LittleEndian, want); err != nil {
 		t.Fatal(err)
 	}
-	if len(got) != len(frames) || len(want) != len(frames) {
-		t.Fatalf("%d frames, %d probabilities, %d in the golden file", len(frames), len(got), len(want))
-	}
-	var largest float64
-	for i := range want {
-		largest = max(largest, math.Abs(float64(got[i].Single-want[i].Single)), math.Abs(float64(got[i].Many-want[i].Many)))
-	}
-	t.Logf("largest difference %.2g", largest)
-	if largest >= 1e-4 {
-		t.Errorf("largest difference %g", largest)
-	}
-	var ends []int
-	for _, s := range scenes(got, 0.5) {
-		ends = append(ends, s.End)
-	}
-	for _, cut := range cuts {
-		if !slices.Contains(ends, cut) {
-			t.Errorf("no shot ends at %d: %v", cut, ends)
+	for name, m := range ways(t) {
+		got := probabilities(t, m, frames)
+		if len(got) != len(frames) || len(want) != len(frames) {
+			t.Fatalf("%s: %d frames, %d probabilities, %d in the golden file", name, len(frames), len(got), len(want))
 		}
-	}
-	if len(ends) > len(cuts)+2 {
-		t.Errorf("shots were invented: %v", ends)
+		var largest float64
+		for i := range want {
+			largest = max(largest, math.Abs(float64(got[i].Single-want[i].Single)), math.Abs(float64(got[i].Many-want[i].Many)))
+		}
+		t.Logf("%s: largest difference %.2g", name, largest)
+		if largest >= 1e-4 {
+			t.Errorf("%s: largest difference %g", name, largest)
+		}
+		var ends []int
+		for _, s := range scenes(got, 0.5) {
+			ends = append(ends, s.End)
+		}
+		for _, cut := range cuts {
+			if !slices.Contains(ends, cut) {
+				t.Errorf("%s: no shot ends at %d: %v", name, cut, ends)
+			}
+		}
+		if len(ends) > len(cuts)+2 {
+			t.Errorf("%s: shots were invented: %v", name, ends)
+		}
 	}
 }
 
 // Windows cut from a whole film that is padded at both ends must give the same probabilities.
 func TestStreamedEqualsPadded(t *testing.T) {
 	m := open(t)
-	all := slices.Concat(scene(11, 40), scene(12, 40))
-	for _, n := range []int{1, 51, 76} {
+	step := m.step()
+	all := slices.Concat(scene(11, 140), scene(12, 186))
+	lane, err := m.newLane()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lane.Close()
+	for _, n := range []int{1, 150, 326} {
 		frames := all[:n]
 		tail := margin + step - (n-1)%step - 1
 		padded := slices.Concat(slices.Repeat(frames[:1], margin), frames, slices.Repeat(frames[n-1:], tail))
-		var want []Probability
-		d, err := m.NewDetector()
-		if err != nil {
-			t.Fatal(err)
+		hist := make([]float32, len(padded)*bins)
+		for i, f := range padded {
+			histogram(f, hist[i*bins:][:bins])
 		}
-		for at := 0; at+window <= len(padded); at += step {
-			d.filled = 0
-			for _, f := range padded[at : at+window] {
-				d.put(f)
-			}
-			if err := d.call.Run(context.Background()); err != nil {
+		var want []Probability
+		for at := 0; at+Window <= len(padded); at += step {
+			out := make([]Probability, step)
+			if err := lane.judge(t.Context(), bytes.Join(padded[at:at+Window], nil), hist[at*bins:(at+Window)*bins], out); err != nil {
 				t.Fatal(err)
 			}
-			for i := margin; i < margin+step && len(want) < n; i++ {
-				want = append(want, Probability{d.call.Out(0)[i], d.call.Out(1)[i]})
-			}
-		}
-		if err := d.Close(); err != nil {
-			t.Fatal(err)
+			want = append(want, out[:min(step, n-len(want))]...)
 		}
 		if diff := cmp.Diff(want, probabilities(t, m, frames)); diff != "" {
 			t.Errorf("%d frames: %s", n, diff)
@@ -243,23 +256,26 @@ func TestScenes(t *testing.T) {
 }
 
 func BenchmarkFrames(b *testing.B) {
-	m := open(b)
-	d, err := m.NewDetector()
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer d.Close()
-	frame := scene(1, 1)[0]
-	n := 0
-	for b.Loop() {
-		for range step {
-			if _, err := d.Push(context.Background(), frame); err != nil {
+	for name, m := range ways(b) {
+		b.Run(name, func(b *testing.B) {
+			d, err := m.NewDetector()
+			if err != nil {
 				b.Fatal(err)
 			}
-			n++
-		}
+			defer d.Close()
+			frame := scene(1, 1)[0]
+			n := 0
+			for b.Loop() {
+				for range m.step() * len(d.lanes) {
+					if _, err := d.Push(context.Background(), frame); err != nil {
+						b.Fatal(err)
+					}
+					n++
+				}
+			}
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "frames/s")
+		})
 	}
-	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "frames/s")
 }
 
 // sceneSpan is a run of frames without a transition, [Start, End).
