@@ -209,6 +209,19 @@ test("the transcript leads to the film, and lines stand on the picture in the ch
   await expect(subtitles).toHaveText("Einen starken schwarzen Kaffee, Kapitän.");
   await expect(subtitles).toHaveAttribute("lang", "de");
   await expect(page.locator(".transcript [aria-current]")).toContainText("Kaffee");
+  // A line that is chosen while the bench writes the frame into the address: the address of before does not lead the film back.
+  await page.evaluate(() => {
+    const write = history.replaceState;
+    history.replaceState = (...address) => {
+      history.replaceState = write;
+      write.apply(history, address);
+      document.querySelector<HTMLElement>(".transcript li button")!.click();
+    };
+  });
+  await position(page).focus();
+  await page.keyboard.press("PageUp");
+  await expect(page).toHaveURL(/frame=5(&|$)/);
+  await stands(page, 5);
   await tracks.selectOption("none");
   await expect(subtitles).toHaveCount(0);
 });

@@ -30,6 +30,8 @@ function Keys() {
 export function Bench() {
   const bench = useRef<HTMLElement>(null);
   const known = useSignal("");
+  /** The frame that the bench itself has just written into the address. */
+  const own = useRef<bigint | null>(null);
   const { asset, frame: at } = place.value;
   useEffect(() => {
     // A link to a moment puts the hands on the film. Whoever is among the hits or in the box stays there.
@@ -39,6 +41,8 @@ export function Bench() {
     return () => ends.forEach((end) => end());
   }, []);
   useEffect(() => {
+    const mine = own.current === at;
+    own.current = null;
     if (known.value !== asset) {
       known.value = asset;
       fresh();
@@ -48,7 +52,8 @@ export function Bench() {
         if (playsNow(asset)) play(1);
       });
     } else {
-      if (at !== frame.peek()) seek(at);
+      // The film may have gone on since the bench wrote the address. An address of the bench's own leads nowhere.
+      if (!mine && at !== frame.peek()) seek(at);
       if (playsNow(asset)) play(1);
     }
   }, [asset, at, opened.value]);
@@ -57,7 +62,10 @@ export function Bench() {
     if (playing.value || !film.value) return;
     const timer = setTimeout(() => {
       const now = place.peek();
-      if (now.asset === film.peek()?.asset.id && now.frame === at) go({ frame: frame.peek() }, false);
+      const stands = frame.peek();
+      if (now.asset !== film.peek()?.asset.id || now.frame !== at || stands === at) return;
+      own.current = stands;
+      go({ frame: stands }, false);
     }, 250);
     return () => clearTimeout(timer);
   }, [frame.value, playing.value]);

@@ -210,6 +210,8 @@ function stopReverse(): void {
   cancelAnimationFrame(reversing);
   reversing = 0;
   playing.value = false;
+  // No seek is looked at while the film goes backwards, so the last seek is looked at now.
+  if (video && !video.seeking && wanted === null) settle(video, frame.peek());
 }
 
 /** The element, for the picture of the moment. */
