@@ -51,13 +51,7 @@ func TestFigureBreadth(t *testing.T) {
 
 func breadth(t *testing.T, engine string) {
 	testCache(t)
-	films := 100_000
-	if s := os.Getenv("BREADTH_FILMS"); s != "" {
-		var err error
-		if films, err = strconv.Atoi(s); err != nil {
-			t.Fatal(err)
-		}
-	}
+	films := figure.Size(t, "BREADTH_FILMS", 100_000)
 	now := buildCommand(t)
 	url := ""
 	if engine == "opensearch" {
@@ -99,8 +93,8 @@ func breadth(t *testing.T, engine string) {
 			t.Fatalf("%s", b)
 		}
 	}
-	ratio := func(q float64) float64 { return at(large.quiet, q) / at(small.quiet, q) }
-	first, beside := figure.Median(large.first)/at(large.quiet, 0.5), at(large.switching, 0.99)/at(large.quiet, 0.99)
+	ratio := func(q float64) float64 { return figure.Quantile(large.quiet, q) / figure.Quantile(small.quiet, q) }
+	first, beside := figure.Median(large.first)/figure.Quantile(large.quiet, 0.5), figure.Quantile(large.switching, 0.99)/figure.Quantile(large.quiet, 0.99)
 	pass := ratio(0.5) <= 1.5 && ratio(0.99) <= 1.5 && first <= 1.2 && beside <= 1.3 && large.anonymous <= 1<<30 && large.up <= 5*time.Second
 	note := "the commit before was left out"
 	if len(bins) > 1 {
@@ -127,17 +121,17 @@ func (b *breadthTimes) String() string {
 	if b.failed != nil && len(b.quiet) == 0 {
 		return fmt.Sprintf("no answer: %v", b.failed)
 	}
-	s := fmt.Sprintf("first answer %.1f s after the start; p50 %.1f ms, p99 %.1f ms", b.up.Seconds(), at(b.quiet, 0.5), at(b.quiet, 0.99))
+	s := fmt.Sprintf("first answer %.1f s after the start; p50 %.1f ms, p99 %.1f ms", b.up.Seconds(), figure.Quantile(b.quiet, 0.5), figure.Quantile(b.quiet, 0.99))
 	for _, kind := range breadthKinds {
 		if len(b.by[kind]) > 0 {
-			s += fmt.Sprintf(", %s %.1f/%.1f", kind, at(b.by[kind], 0.5), at(b.by[kind], 0.99))
+			s += fmt.Sprintf(", %s %.1f/%.1f", kind, figure.Quantile(b.by[kind], 0.5), figure.Quantile(b.by[kind], 0.99))
 		}
 	}
 	if len(b.first) > 0 {
 		s += fmt.Sprintf("; first query after a switch %.1f ms", figure.Median(b.first))
 	}
 	if len(b.switching) > 0 {
-		s += fmt.Sprintf("; beside %.0f switches a second p50 %.1f ms, p99 %.1f ms", b.switches, at(b.switching, 0.5), at(b.switching, 0.99))
+		s += fmt.Sprintf("; beside %.0f switches a second p50 %.1f ms, p99 %.1f ms", b.switches, figure.Quantile(b.switching, 0.5), figure.Quantile(b.switching, 0.99))
 	}
 	s += fmt.Sprintf("; memory %d MiB", b.anonymous>>20)
 	if b.failed != nil {

@@ -69,14 +69,14 @@ func TestFigureFair(t *testing.T) {
 			answered, refused = answered+ok, refused+no
 		}
 	}
-	ratio := at(took[1]["all"], 0.99) / at(took[0]["all"], 0.99)
+	ratio := figure.Quantile(took[1]["all"], 0.99) / figure.Quantile(took[0]["all"], 0.99)
 	var parts []string
 	for _, kind := range []string{"words", "meaning", "picture"} {
-		parts = append(parts, fmt.Sprintf("%s %.1f and %.1f", kind, at(took[0][kind], 0.99), at(took[1][kind], 0.99)))
+		parts = append(parts, fmt.Sprintf("%s %.1f and %.1f", kind, figure.Quantile(took[0][kind], 0.99), figure.Quantile(took[1][kind], 0.99)))
 	}
 	figure.Report(t, false, figure.Result{Name: "hostile/fair", Claim: "p99 of an honest caller's searches beside one hostile caller ≤ 1.5 of without", Ratio: ratio, Pass: ratio <= most && late[1] == 0 && answered+refused > 0,
-		Measured: fmt.Sprintf("p99 %.1f ms without and %.1f ms beside, p50 %.1f and %.1f; %d and %d without an answer; p99 by kind: %s", at(took[0]["all"], 0.99), at(took[1]["all"], 0.99),
-			at(took[0]["all"], 0.5), at(took[1]["all"], 0.5), late[0], late[1], strings.Join(parts, ", ")),
+		Measured: fmt.Sprintf("p99 %.1f ms without and %.1f ms beside, p50 %.1f and %.1f; %d and %d without an answer; p99 by kind: %s", figure.Quantile(took[0]["all"], 0.99), figure.Quantile(took[1]["all"], 0.99),
+			figure.Quantile(took[0]["all"], 0.5), figure.Quantile(took[1]["all"], 0.5), late[0], late[1], strings.Join(parts, ", ")),
 		Note: fmt.Sprintf("%d searches of each over HTTP, one at a time, in %d rounds with and without in turns; the hostile caller has %d connections, each with 32 leaves of 480 letters to be encoded, %d answered and %d refused; clients and server share the process",
 			len(took[0]["all"]), rounds, connections, answered, refused)})
 }

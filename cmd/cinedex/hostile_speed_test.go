@@ -19,7 +19,7 @@ func TestFigureCost(t *testing.T) {
 	report := func(name, claim string, ratios []float64, detail string) {
 		r.report("hostile/speed/"+name, claim, 1.03, ratios, detail)
 	}
-	report("p50", "p50 of searches ≤ 1.03 of the commit before", r.p50, fmt.Sprintf("%d searches of each, %.2f ms before and %.2f ms now", len(r.took[0]), at(r.took[0], 0.5), at(r.took[1], 0.5)))
-	report("p99", "p99 of searches ≤ 1.03 of the commit before", r.p99, fmt.Sprintf("rounds of %d searches, over all %.2f ms before and %.2f ms now", queries, at(r.took[0], 0.99), at(r.took[1], 0.99)))
+	report("p50", "p50 of searches ≤ 1.03 of the commit before", r.p50, fmt.Sprintf("%d searches of each, %.2f ms before and %.2f ms now", len(r.took[0]), figure.Quantile(r.took[0], 0.5), figure.Quantile(r.took[1], 0.5)))
+	report("p99", "p99 of searches ≤ 1.03 of the commit before", r.p99, fmt.Sprintf("rounds of %d searches, over all %.2f ms before and %.2f ms now", queries, figure.Quantile(r.took[0], 0.99), figure.Quantile(r.took[1], 0.99)))
 	report("ingest", "time of folding annotations from the log until readers see them ≤ 1.03 of the commit before", r.folds, fmt.Sprintf("batches of %d annotations, one text in ten", batch))
 }

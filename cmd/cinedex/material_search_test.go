@@ -179,6 +179,6 @@ func TestFigureMaterialSpeed(t *testing.T) {
 		r.report("material/speed/"+name, claim, 1.05, ratios, detail)
 	}
 	report("p99", "p99 of searches by words ≤ 1.05 of the commit before", r.p99, fmt.Sprintf("rounds of %d searches, over all %.2f ms before and %.2f ms now; %.3f of the processor's time of before",
-		queries, at(r.took[0], 0.99), at(r.took[1], 0.99), r.searching[1]/r.searching[0]))
+		queries, figure.Quantile(r.took[0], 0.99), figure.Quantile(r.took[1], 0.99), r.searching[1]/r.searching[0]))
 	report("indexing", "time of folding lines of dialogue from the log until readers see them ≤ 1.05 of the commit before", r.folds, fmt.Sprintf("batches of %d lines; %.3f of the processor's time of before", batch, r.folding[1]/r.folding[0]))
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,15 +35,8 @@ func TestFigureNewcomer(t *testing.T) {
 	figure.Begin(t, "page/newcomer")
 	home := cmp.Or(os.Getenv("NEWCOMER_HOME"), t.TempDir())
 	w := demoWorld(t, home)
-	out := filepath.Join(t.TempDir(), "newcomer.json")
-	cmd := exec.CommandContext(t.Context(), "npx", "--no-install", "playwright", "test", "--reporter=line")
-	cmd.Dir = "../../web/tests"
-	cmd.Env = append(os.Environ(), "CINEDEX_WEB_URL="+w.server(), "CINEDEX_WEB_LINK="+w.pageURL(), "CINEDEX_WEB_FIGURE=newcomer", "CINEDEX_WEB_FIGURES="+out)
-	if said, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("walking in a browser: %v\n%s", err, said)
-	}
 	var walk newcomerWalk
-	readJSON(t, out, &walk)
+	out := figure.Browser(t, "../../web/tests", "newcomer", &walk, "CINEDEX_WEB_URL="+w.server(), "CINEDEX_WEB_LINK="+w.pageURL())
 	for i, s := range walk.Steps {
 		fmt.Printf("%2d | %5.1f s | %s\n", i+1, s.Seconds, s.Action)
 	}
@@ -125,7 +117,13 @@ func exportedFrames(t *testing.T, path string) [][2]int64 {
 			} `json:"children"`
 		} `json:"tracks"`
 	}
-	readJSON(t, path, &timeline)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &timeline); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
 	var out [][2]int64
 	for _, track := range timeline.Tracks.Children {
 		for _, c := range track.Children {
@@ -139,15 +137,4 @@ func exportedFrames(t *testing.T, path string) [][2]int64 {
 		}
 	}
 	return out
-}
-
-func readJSON(t *testing.T, path string, into any) {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(b, into); err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -80,8 +79,8 @@ func (b sideBySide) run(t *testing.T) *pairedRounds {
 				took[i] = append(took[i], ask(i, q))
 			}
 		}
-		r.p50 = append(r.p50, at(took[1], 0.5)/at(took[0], 0.5))
-		r.p99 = append(r.p99, at(took[1], 0.99)/at(took[0], 0.99))
+		r.p50 = append(r.p50, figure.Quantile(took[1], 0.5)/figure.Quantile(took[0], 0.5))
+		r.p99 = append(r.p99, figure.Quantile(took[1], 0.99)/figure.Quantile(took[0], 0.99))
 		for i, c := range sides {
 			r.searching[i] += c.processor()
 		}
@@ -106,7 +105,7 @@ func (r *pairedRounds) report(name, claim string, most float64, ratios []float64
 	m := figure.Median(ratios)
 	figure.Report(r.t, false, figure.Result{Name: name, Claim: claim, Ratio: m, Pass: m <= most,
 		Note:     fmt.Sprintf("two processes side by side in one run, the commit before is %s; medians of paired rounds, in brackets the quartiles of the rounds' ratios", r.before[:7]),
-		Measured: fmt.Sprintf("%.3f (%.3f to %.3f) over %d rounds; %s", m, at(ratios, 0.25), at(ratios, 0.75), len(ratios), detail)})
+		Measured: fmt.Sprintf("%.3f (%.3f to %.3f) over %d rounds; %s", m, figure.Quantile(ratios, 0.25), figure.Quantile(ratios, 0.75), len(ratios), detail)})
 }
 
 // processor is how many seconds of the processor the process has had: fields 14 and 15 of proc_pid_stat(5), in hundredths.
@@ -125,10 +124,6 @@ func (c *commandHome) processor() float64 {
 		}
 	}
 	return float64(ticks[0]+ticks[1]) / 100
-}
-
-func at(xs []float64, q float64) float64 {
-	return slices.Sorted(slices.Values(xs))[min(len(xs)-1, int(q*float64(len(xs))))]
 }
 
 // question is the n-th search: words, phrases, beginnings, and joins of two.

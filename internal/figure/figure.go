@@ -11,7 +11,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,6 +54,55 @@ func picks(only, name string) bool {
 	flat := strings.NewReplacer("/", ".")
 	ok, err := path.Match(flat.Replace(only), flat.Replace(name))
 	return err == nil && ok
+}
+
+// Size returns a size that a variable of the environment may set.
+func Size(t testing.TB, variable string, otherwise int) int {
+	t.Helper()
+	s := os.Getenv(variable)
+	if s == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatalf("%s: %v", variable, err)
+	}
+	return n
+}
+
+// Load is the load of the machine over the last minute, where the machine tells the load.
+func Load() string {
+	b, err := os.ReadFile("/proc/loadavg")
+	if fields := strings.Fields(string(b)); err == nil && len(fields) > 0 {
+		return fields[0]
+	}
+	return "unknown"
+}
+
+// Browser runs web/tests/NAME.figure.ts in a browser, and reads the measurements into a value. tests is the folder web/tests, and the environment names the
+// server. The path is that of the file of measurements: a script may write files beside. Run scripts/web-test before, which installs Playwright.
+func Browser(t testing.TB, tests, name string, into any, env ...string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), name+".json")
+	cmd := exec.CommandContext(t.Context(), "npx", "--no-install", "playwright", "test", "--reporter=line")
+	cmd.Dir = tests
+	cmd.Env = append(append(os.Environ(), "CINEDEX_WEB_FIGURE="+name, "CINEDEX_WEB_FIGURES="+path), env...)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("measuring in a browser: %v\n%s", err, said)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return path
+}
+
+// Quantile returns the value that a share of the values, from 0 to 1, does not exceed.
+func Quantile(xs []float64, share float64) float64 {
+	return slices.Sorted(slices.Values(xs))[min(len(xs)-1, int(share*float64(len(xs))))]
 }
 
 // Median returns the middle value, or the higher of the two middle values.

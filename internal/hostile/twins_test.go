@@ -65,9 +65,7 @@ func TestFigureTwins(t *testing.T) {
 	const calls = 10_000
 	r := twins(t, seed, calls)
 	d, p := figure.KolmogorovSmirnov(r.took[0], r.took[1])
-	at := func(xs []float64, q float64) float64 {
-		return slices.Sorted(slices.Values(xs))[min(len(xs)-1, int(q*float64(len(xs))))]
-	}
+	at := figure.Quantile
 	figure.Report(t, true, figure.Result{Name: "hostile/twins/bytes",
 		Claim:    "two libraries, identical but for forbidden titles in one: 10,000 seeded calls at every door and of every RPC of search and operators are answered with the same bytes, but for took_ms",
 		Measured: fmt.Sprintf("%d of %d answers the same (seed %d): %d kinds of call, %d answered with something, %d refused", calls-r.different, calls, seed, len(r.kinds), r.shown, calls-r.shown),

@@ -12,9 +12,6 @@ import (
 
 	"github.com/go-text/typesetting/font"
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/cinedex/cinedex/pkg/schema"
-	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
 // noto finds letters in the subsets of testdata.
@@ -94,15 +91,7 @@ func TestSheetLetters(t *testing.T) {
 	if err := jpeg.Encode(&picture, image.NewGray(image.Rect(0, 0, 16, 9)), nil); err != nil {
 		t.Fatal(err)
 	}
-	v := &pb.VideoTrack{Rate: schema.Rate{Num: 25, Den: 1}.Proto(), Frames: 100}
-	clock, err := schema.ClockOf(v, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	src, err := NewSource(&pb.Asset{Id: strings.Repeat("a", 32), Title: &pb.Title{Name: "قصة الميناء"}, Video: v}, clock, "film.mov")
-	if err != nil {
-		t.Fatal(err)
-	}
+	src := sheetSource(t, "قصة الميناء")
 	list := List{Name: "港の灯台", Clips: []Clip{{Source: src, Start: 10, End: 20, Name: "港"}}}
 	pdf, err := FormatOf("pdf")
 	if err != nil {

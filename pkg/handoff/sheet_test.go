@@ -7,23 +7,31 @@ import (
 	"image/draw"
 	"image/jpeg"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
 
-// Pictures of one width keep the order of the clips: ten sheets of one list are one sheet.
-func TestSheetSameBytes(t *testing.T) {
+// sheetSource is a film of 100 frames at 25 a second.
+func sheetSource(t *testing.T, name string) *Source {
+	t.Helper()
 	v := &pb.VideoTrack{Rate: schema.Rate{Num: 25, Den: 1}.Proto(), Frames: 100}
 	clock, err := schema.ClockOf(v, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	src, err := NewSource(&pb.Asset{Id: "0123456789abcdef0123456789abcdef", Title: &pb.Title{Name: "The Harbour"}, Video: v}, clock, "film.mov")
+	src, err := NewSource(&pb.Asset{Id: strings.Repeat("a", 32), Title: &pb.Title{Name: name}, Video: v}, clock, "film.mov")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return src
+}
+
+// Pictures of one width keep the order of the clips: ten sheets of one list are one sheet.
+func TestSheetSameBytes(t *testing.T) {
+	src := sheetSource(t, "The Harbour")
 	l := List{Name: "harbour"}
 	for i := range int64(8) {
 		l.Clips = append(l.Clips, Clip{Source: src, Start: 10 * i, End: 10*i + 2, Name: strconv.FormatInt(i, 10)})

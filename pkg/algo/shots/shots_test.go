@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -166,23 +165,11 @@ func TestVariableRate(t *testing.T) {
 	}
 }
 
-// montage is a film of many scenes of all lengths down to six frames.
-func montage(rate schema.Rate, seed uint64) mediatest.Film {
-	rng := rand.New(rand.NewPCG(seed, 1))
-	f := mediatest.Film{Name: fmt.Sprintf("montage-%d", seed), Rate: rate, Width: 320, Height: 180}
-	for i := range 40 {
-		s := mediatest.Scene{Frames: 6 + rng.Int64N(60), Seed: seed*100 + uint64(i)}
-		f.Scenes = append(f.Scenes, s)
-	}
-	return f
-}
-
 func TestFigureCuts(t *testing.T) {
 	figure.Begin(t, "shots/generated")
 	w := newWatcher(t)
 	var all verdict
-	films := mediatest.Suite()
-	films = append(films, montage(schema.Rate{Num: 25, Den: 1}, 7), montage(schema.Rate{Num: 60000, Den: 1001}, 8))
+	films := append(mediatest.Suite(), mediatest.Montages()...)
 	var each []verdict
 	var paths []string
 	for _, f := range films {

@@ -1,6 +1,9 @@
 package mediatest
 
 import (
+	"fmt"
+	"math/rand/v2"
+
 	"github.com/cinedex/cinedex/pkg/schema"
 )
 
@@ -32,6 +35,19 @@ func Suite() []Film {
 		films[i].Texts = []Text{{Language: "en", Format: "srt", Inside: true, Lines: spread(films[i], english[:4])}}
 	}
 	return films
+}
+
+// Montages returns two films of 40 scenes of all lengths from six frames to 65.
+func Montages() []Film {
+	montage := func(rate schema.Rate, seed uint64) Film {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		f := Film{Name: fmt.Sprintf("montage-%d", seed), Rate: rate, Width: 320, Height: 180}
+		for i := range uint64(40) {
+			f.Scenes = append(f.Scenes, Scene{Frames: 6 + rng.Int64N(60), Seed: seed*100 + i})
+		}
+		return f
+	}
+	return []Film{montage(r25, 7), montage(r5994, 8)}
 }
 
 // scenes returns some twenty seconds of scenes: five hard cuts, a dissolve, a fade.

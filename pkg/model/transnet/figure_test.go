@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -161,15 +160,7 @@ func TestFigureWindows(t *testing.T) {
 	b := newBench(t)
 	published, ours := b.models(t)
 	paths := map[string]string{}
-	films := mediatest.Suite()
-	for i, rate := range []schema.Rate{{Num: 25, Den: 1}, {Num: 60000, Den: 1001}} {
-		rng := rand.New(rand.NewPCG(uint64(7+i), 1))
-		f := mediatest.Film{Name: fmt.Sprintf("montage-%d", 7+i), Rate: rate, Width: 320, Height: 180}
-		for n := range 40 {
-			f.Scenes = append(f.Scenes, mediatest.Scene{Frames: 6 + rng.Int64N(60), Seed: uint64((7+i)*100 + n)})
-		}
-		films = append(films, f)
-	}
+	films := append(mediatest.Suite(), mediatest.Montages()...)
 	for _, f := range films {
 		truth, err := f.Write(t.Context(), t.TempDir(), mediatest.Tools{FFmpeg: b.tools.FFmpeg})
 		if err != nil {
@@ -239,12 +230,7 @@ func TestFigureSpeed(t *testing.T) {
 	if err != nil {
 		modeltest.Lacking(t, err)
 	}
-	seconds := 120
-	if s := os.Getenv("FIGURE_SECONDS"); s != "" {
-		if seconds, err = strconv.Atoi(s); err != nil {
-			t.Fatal(err)
-		}
-	}
+	seconds := figure.Size(t, "FIGURE_SECONDS", 120)
 	part := filepath.Join(t.TempDir(), "part.mp4")
 	if out, err := exec.CommandContext(t.Context(), b.tools.FFmpeg, "-v", "error", "-t", strconv.Itoa(seconds), "-i", bunny, "-map", "0:v", "-c", "copy", part).CombinedOutput(); err != nil {
 		t.Fatalf("cutting Big Buck Bunny: %v: %s", err, out)
@@ -301,12 +287,11 @@ func TestFigureSpeed(t *testing.T) {
 			x, y := rate(published), rate(ours[way])
 			before, now, ratios = append(before, x), append(now, y), append(ratios, y/x)
 		}
-		load, _ := os.ReadFile("/proc/loadavg")
 		ratio := figure.Median(ratios)
 		figure.Report(t, false, figure.Result{Name: "shots/speed",
 			Claim:    "decoding and shot detector, computed by " + way + ", ≥ 3x the frames a second of the network as published",
 			Measured: fmt.Sprintf("%.0f frames/s against %.0f (%.2f to %.2f)", figure.Median(now), figure.Median(before), slices.Min(ratios), slices.Max(ratios)),
 			Ratio:    ratio, Pass: ratio >= 3,
-			Note: fmt.Sprintf("%d s of Big Buck Bunny at 720p, medians of 3 turns; %d processors; load %s", seconds, runtime.NumCPU(), strings.TrimSpace(string(load)))})
+			Note: fmt.Sprintf("%d s of Big Buck Bunny at 720p, medians of 3 turns; %d processors; load %s", seconds, runtime.NumCPU(), figure.Load())})
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/model"
+	"github.com/cinedex/cinedex/pkg/model/modeltest"
 	"github.com/cinedex/cinedex/pkg/model/transnet/tiles"
 )
 
@@ -29,8 +30,8 @@ func openWith(t testing.TB, open func(model.Cache, int) (*Model, error), threads
 		t.Fatal(err)
 	}
 	m, err := open(cache, threads)
-	if errkind.Of(err) == errkind.NotFound && os.Getenv("CINEDEX_REQUIRE_ALL") == "" {
-		t.Skip("lacking a model: ", err)
+	if errkind.Of(err) == errkind.NotFound {
+		modeltest.Lacking(t, err)
 	}
 	if err != nil {
 		t.Fatal(err)

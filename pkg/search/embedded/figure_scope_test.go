@@ -3,11 +3,9 @@ package embedded_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -23,13 +21,7 @@ import (
 // CINEDEX_FIGURE_RUNS makes it quick to try.
 func TestFigureScope(t *testing.T) {
 	figure.Begin(t, "scope/followed")
-	many := 100_000
-	if s := os.Getenv("CINEDEX_FIGURE_RUNS"); s != "" {
-		var err error
-		if many, err = strconv.Atoi(s); err != nil {
-			t.Fatalf("CINEDEX_FIGURE_RUNS: %v", err)
-		}
-	}
+	many := figure.Size(t, "CINEDEX_FIGURE_RUNS", 100_000)
 	small, large := newScopeBench(t, 1000), newScopeBench(t, many)
 	for _, kind := range []string{"words", "words of a kind", "vectors of a title"} {
 		var quiet [2]timings

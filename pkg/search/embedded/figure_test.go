@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,14 +31,7 @@ const linesOfRun = 1000
 
 // figureLines are the lines that words are looked for in. CINEDEX_FIGURE_LINES makes it quick to try.
 func figureLines(t *testing.T) int {
-	if s := os.Getenv("CINEDEX_FIGURE_LINES"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil {
-			t.Fatalf("CINEDEX_FIGURE_LINES: %v", err)
-		}
-		return n
-	}
-	return 1_000_000
+	return figure.Size(t, "CINEDEX_FIGURE_LINES", 1_000_000)
 }
 
 // TestFigureText measures the words half of the engine beside bare Bleve, in one process and over the same

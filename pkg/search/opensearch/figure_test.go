@@ -3,9 +3,7 @@ package opensearch
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -162,13 +160,7 @@ func TestFigureScope(t *testing.T) {
 // sets the number of lines.
 func TestFigureSets(t *testing.T) {
 	figure.Begin(t, "opensearch/sets")
-	lines := 1_000_000
-	if s := os.Getenv("SETS_LINES"); s != "" {
-		var err error
-		if lines, err = strconv.Atoi(s); err != nil {
-			t.Fatal(err)
-		}
-	}
+	lines := figure.Size(t, "SETS_LINES", 1_000_000)
 	const perRun = 1000
 	e := openEngine(t, t.Name())
 	rnd := rand.New(rand.NewPCG(13, 96))

@@ -235,11 +235,7 @@ func resetPeak(t testing.TB) {
 func TestFigureAlgorithms(t *testing.T) {
 	figure.Begin(t, "pipeline/algorithms")
 	w := newWorld(t)
-	seconds := 0
-	if s := os.Getenv("FIGURE_SECONDS"); s != "" {
-		seconds = must[int](t)(strconv.Atoi(s))
-	}
-	asset := w.bunnyWith(seconds, "0:v", "0:a")
+	asset := w.bunnyWith(figure.Size(t, "FIGURE_SECONDS", 0), "0:v", "0:a")
 	film := time.Duration(float64(asset.GetDuration()) / float64(schema.Second) * float64(time.Second))
 	models := builtin.Open(w.cache, 0)
 	if err := models.Enable(builtin.Default, builtin.Suite); err != nil {
@@ -324,20 +320,22 @@ func (w *world) together(asset *pb.Asset, reg *algo.Registry, names []string) {
 	w.finished(asset, time.Hour, applying...)
 }
 
+// serveDefault serves the default algorithms until the test ends. The test requests the runs.
+func (w *world) serveDefault() *algo.Registry {
+	models := builtin.Open(w.cache, 0)
+	reg := must[*algo.Registry](w.t)(models.Algorithms())
+	stop := w.serve(reg, func(_ *runner.Config, d *runner.Deps) { d.Events = unplanned{w.events} })
+	w.t.Cleanup(func() { stop(); _ = models.Close() })
+	return reg
+}
+
 // The whole of Big Buck Bunny with its sound, with the default algorithms at once.
 func TestFigureDefault(t *testing.T) {
 	figure.Begin(t, "pipeline/default")
 	w := newWorld(t)
-	seconds := 0
-	if s := os.Getenv("FIGURE_SECONDS"); s != "" {
-		seconds = must[int](t)(strconv.Atoi(s))
-	}
-	asset := w.bunnyWith(seconds, "0:v", "0:a")
+	asset := w.bunnyWith(figure.Size(t, "FIGURE_SECONDS", 0), "0:v", "0:a")
 	film := float64(asset.GetDuration()) / float64(schema.Second)
-	models := builtin.Open(w.cache, 0)
-	reg := must[*algo.Registry](t)(models.Algorithms())
-	stop := w.serve(reg, func(_ *runner.Config, d *runner.Deps) { d.Events = unplanned{w.events} })
-	defer func() { stop(); _ = models.Close() }()
+	reg := w.serveDefault()
 	var all []string
 	for _, a := range reg.All() {
 		all = append(all, a.Spec().GetName())
@@ -345,12 +343,11 @@ func TestFigureDefault(t *testing.T) {
 	other := w.again(1)
 	resetPeak(t)
 	c := measure(func() { w.together(other, reg, all) })
-	load, _ := os.ReadFile("/proc/loadavg")
 	figure.Report(t, false, figure.Result{
 		Name: "pipeline/default", Claim: "the default algorithms over the whole of Big Buck Bunny with its sound ≤ 100 s on two processors",
 		Measured: fmt.Sprintf("%.0f s for a film of %.0f s, %.0f s of processor, peak memory %d MiB", c.wall.Seconds(), film, c.processor.Seconds(), peak(t)>>20),
 		Pass:     c.wall.Seconds() <= 100*film/596,
-		Note:     fmt.Sprintf("%d algorithms, %d processors; memory of the process with log and store, without ffmpeg's; load %s", len(all), runtime.NumCPU(), strings.TrimSpace(string(load))),
+		Note:     fmt.Sprintf("%d algorithms, %d processors; memory of the process with log and store, without ffmpeg's; load %s", len(all), runtime.NumCPU(), figure.Load()),
 	})
 }
 
@@ -362,15 +359,8 @@ var before = []string{"shots", "thumbnails", "pictures", "labels", "dialogue", "
 func TestFigureDefaultCost(t *testing.T) {
 	figure.Begin(t, "versions/cost")
 	w := newWorld(t)
-	seconds := 120
-	if s := os.Getenv("FIGURE_SECONDS"); s != "" {
-		seconds = must[int](t)(strconv.Atoi(s))
-	}
-	asset := w.bunnyWith(seconds, "0:v", "0:a")
-	models := builtin.Open(w.cache, 0)
-	reg := must[*algo.Registry](t)(models.Algorithms())
-	stop := w.serve(reg, func(_ *runner.Config, d *runner.Deps) { d.Events = unplanned{w.events} })
-	defer func() { stop(); _ = models.Close() }()
+	asset := w.bunnyWith(figure.Size(t, "FIGURE_SECONDS", 120), "0:v", "0:a")
+	reg := w.serveDefault()
 	var all, added []string
 	for _, a := range reg.All() {
 		name := a.Spec().GetName()

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -35,24 +34,11 @@ import (
 	"github.com/cinedex/cinedex/services/search-api/gateway"
 )
 
-// sized returns a number that the environment may set.
-func sized(t testing.TB, name string, otherwise int) int {
-	s := os.Getenv(name)
-	if s == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
-}
-
 // TestFigureOracle: random queries over random small libraries are answered as the oracle answers. EXACT_QUERIES sets how many.
 func TestFigureOracle(t *testing.T) {
 	figure.Begin(t, "exact/oracle")
 	const together = 500 * oracleQueries // of one store and engine
-	want := sized(t, "EXACT_QUERIES", 100_000)
+	want := figure.Size(t, "EXACT_QUERIES", 100_000)
 	if err := flag.Set("rapid.checks", "500"); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +73,7 @@ func TestFigureOracleOpenSearch(t *testing.T) {
 	l := apitest.New(t)
 	l.Engine = e
 	tr := newTrialOver(t, l)
-	want := sized(t, "EXACT_QUERIES", 1000)
+	want := figure.Size(t, "EXACT_QUERIES", 1000)
 	tr.queries = 100 // a library of a cluster is written in the time of a hundred answers
 	if err := flag.Set("rapid.checks", fmt.Sprint((want+tr.queries-1)/tr.queries)); err != nil {
 		t.Fatal(err)
@@ -156,7 +142,7 @@ func largeFilms(n int) []apitest.Film {
 // queries, and EXACT_FILMS how many films of 400 lines.
 func TestFigureLarge(t *testing.T) {
 	figure.Begin(t, "exact/large")
-	want, films := sized(t, "EXACT_LARGE", 1000), sized(t, "EXACT_FILMS", 250)
+	want, films := figure.Size(t, "EXACT_LARGE", 1000), figure.Size(t, "EXACT_FILMS", 250)
 	tr := newTrial(t)
 	o := tr.add(t, largeFilms(films))
 	o.large, o.known = true, map[string]map[string][]oracleItem{}
@@ -419,12 +405,8 @@ func (d *timed) run(t testing.TB, f func()) {
 	d.took, d.busy = append(d.took, float64(time.Since(began).Microseconds())/1000), append(d.busy, float64((figure.ProcessTime(t)-before).Microseconds())/1000)
 }
 
-func percentile(ms []float64, share float64) float64 {
-	return slices.Sorted(slices.Values(ms))[min(len(ms)-1, int(share*float64(len(ms))))]
-}
-
 func (d *timed) String() string {
-	return fmt.Sprintf("p50 %.1f ms, p99 %.1f ms, of which the processor %.1f and %.1f", percentile(d.took, .5), percentile(d.took, .99), percentile(d.busy, .5), percentile(d.busy, .99))
+	return fmt.Sprintf("p50 %.1f ms, p99 %.1f ms, of which the processor %.1f and %.1f", figure.Quantile(d.took, .5), figure.Quantile(d.took, .99), figure.Quantile(d.busy, .5), figure.Quantile(d.busy, .99))
 }
 
 const straightRounds = 20 // of the straightforward way
@@ -435,7 +417,7 @@ type measured struct{ ours, straight, ranked timed }
 // measure asks the same kind of question with different words, here and the straightforward way.
 func (v *vast) measure(t testing.TB, operator string, left, right func(i int) (string, string)) (m measured) {
 	scope := search.NewScope(v.runs)
-	vastRounds := sized(t, "EXACT_ROUNDS", 200)
+	vastRounds := figure.Size(t, "EXACT_ROUNDS", 200)
 	for i := range vastRounds {
 		field, word := left(i)
 		field2, word2 := right(i)
@@ -481,7 +463,7 @@ func (v *vast) measure(t testing.TB, operator string, left, right func(i int) (s
 // straightforward way. EXACT_SHOTS sets the size, EXACT_HOMES keeps the libraries.
 func TestFigureExactSpeed(t *testing.T) {
 	figure.Begin(t, "exact/speed")
-	shots := sized(t, "EXACT_SHOTS", 1_000_000)
+	shots := figure.Size(t, "EXACT_SHOTS", 1_000_000)
 	words := func(name string, times int) func(int) (string, string) {
 		return func(i int) (string, string) { return "dialogue.words", fmt.Sprint(name, i/times%10) }
 	}
@@ -491,17 +473,17 @@ func TestFigureExactSpeed(t *testing.T) {
 	first := v.first(t)
 	for _, operator := range []string{"and", "not", "within", "then"} {
 		m := v.measure(t, operator, words("zulu", 1), words("kilo", 10))
-		ratio := percentile(m.straight.busy, .5) / percentile(m.ours.busy, .5)
+		ratio := figure.Quantile(m.straight.busy, .5) / figure.Quantile(m.ours.busy, .5)
 		figure.Report(t, false, figure.Result{Name: "exact/speed", Claim: fmt.Sprintf("%s of two words, each in a tenth of %d lines, with ranks, evidence and a page: p99 ≤ 100 ms, ≥ 10x faster than reading both sets whole", operator, shots),
 			Measured: fmt.Sprintf("%s; both sets whole and swept, without ranks, evidence and a page: %s; with ranks: %s", &m.ours, &m.straight, &m.ranked),
-			Ratio:    ratio, Pass: percentile(m.ours.took, .99) <= 100 && ratio >= 10})
+			Ratio:    ratio, Pass: figure.Quantile(m.ours.took, .99) <= 100 && ratio >= 10})
 	}
 	m := v.measure(t, "and", rare, labels)
 	small := openVast(t, max(vastFilm, shots/100))
 	small.first(t)
-	ours := percentile(m.ours.took, .5)
-	oursSmall := percentile(small.measure(t, "and", rare, labels).ours.took, .5)
-	ratio := percentile(m.straight.took, .5) / ours
+	ours := figure.Quantile(m.ours.took, .5)
+	oursSmall := figure.Quantile(small.measure(t, "and", rare, labels).ours.took, .5)
+	ratio := figure.Quantile(m.straight.took, .5) / ours
 	figure.Report(t, false, figure.Result{Name: "exact/speed", Claim: fmt.Sprintf("a rare word AND a common label: grows less than the library from %d to %d shots, ≥ 10x faster than reading both sets whole", small.shots, shots),
 		Measured: fmt.Sprintf("%s; at %d shots p50 %.2f ms; both sets whole and swept: %s; with ranks: %s", &m.ours, small.shots, oursSmall, &m.straight, &m.ranked),
 		Ratio:    ratio, Pass: ours/oursSmall < float64(shots)/float64(small.shots) && ratio >= 10})
@@ -511,7 +493,7 @@ func TestFigureExactSpeed(t *testing.T) {
 // TestFigureExactSpeedOpenSearch: the same operators over a real cluster. EXACT_SHOTS sets the size, EXACT_HOMES keeps the library.
 func TestFigureExactSpeedOpenSearch(t *testing.T) {
 	figure.Begin(t, "exact/speed/opensearch")
-	shots := sized(t, "EXACT_SHOTS", 1_000_000)
+	shots := figure.Size(t, "EXACT_SHOTS", 1_000_000)
 	cfg := opensearch.Default()
 	cfg.URLs, cfg.Prefix = []string{serverstest.OpenSearch(t)}, fmt.Sprintf("speed-%d", time.Now().UnixNano())
 	home, homes := t.TempDir(), os.Getenv("EXACT_HOMES")
@@ -536,17 +518,17 @@ func TestFigureExactSpeedOpenSearch(t *testing.T) {
 	v.measure(t, "and", words("zulu", 1), words("kilo", 10)) // until the server has compiled the code that it runs
 	for _, operator := range []string{"and", "not", "within", "then"} {
 		m := v.measure(t, operator, words("zulu", 1), words("kilo", 10))
-		ratio := percentile(m.straight.took, .5) / percentile(m.ours.took, .5)
+		ratio := figure.Quantile(m.straight.took, .5) / figure.Quantile(m.ours.took, .5)
 		figure.Report(t, false, figure.Result{Name: "exact/speed/opensearch", Claim: fmt.Sprintf("%s of two words, each in a tenth of %d lines in OpenSearch, with ranks, evidence and a page: p99 ≤ 250 ms, ≥ 10x faster than reading both sets whole", operator, shots),
 			Measured: fmt.Sprintf("%s; both sets whole and swept, without ranks, evidence and a page: %s; with ranks: %s", &m.ours, &m.straight, &m.ranked),
-			Ratio:    ratio, Pass: percentile(m.ours.took, .99) <= 250 && ratio >= 10, Note: "processor: of the gateway; server and gateway share the machine"})
+			Ratio:    ratio, Pass: figure.Quantile(m.ours.took, .99) <= 250 && ratio >= 10, Note: "processor: of the gateway; server and gateway share the machine"})
 	}
 	rare := func(int) (string, string) { return "dialogue.words", "sierra" }
 	m := v.measure(t, "and", rare, func(i int) (string, string) { return "label", fmt.Sprint("tango", i%80) })
-	ratio := percentile(m.straight.took, .5) / percentile(m.ours.took, .5)
+	ratio := figure.Quantile(m.straight.took, .5) / figure.Quantile(m.ours.took, .5)
 	figure.Report(t, false, figure.Result{Name: "exact/speed/opensearch", Claim: "a rare word AND a common label in OpenSearch: p99 ≤ 250 ms, ≥ 10x faster than reading both sets whole",
 		Measured: fmt.Sprintf("%s; both sets whole and swept: %s; with ranks: %s", &m.ours, &m.straight, &m.ranked),
-		Ratio:    ratio, Pass: percentile(m.ours.took, .99) <= 250 && ratio >= 10})
+		Ratio:    ratio, Pass: figure.Quantile(m.ours.took, .99) <= 250 && ratio >= 10})
 }
 
 // first asks a question right after the start, waits until the engine has read the places of every document, and returns how long both took.

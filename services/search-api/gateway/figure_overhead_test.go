@@ -86,7 +86,7 @@ func (c *clocked) Items(ctx context.Context, q search.SetQuery) iter.Seq2[search
 func TestFigureOverhead(t *testing.T) {
 	figure.Begin(t, "gateway/overhead")
 	const rounds = 300
-	shots := sized(t, "EXACT_SHOTS", 1_000_000)
+	shots := figure.Size(t, "EXACT_SHOTS", 1_000_000)
 	v := openVast(t, shots)
 	engine := &clocked{Engine: v.engine}
 	g := open(t, &apitest.Library{Store: v.store, Engine: engine}, nil, gateway.Default())
@@ -114,7 +114,7 @@ func TestFigureOverhead(t *testing.T) {
 			over = append(over, float64((d-slowest).Microseconds())/1000)
 		}
 		figure.Report(t, false, figure.Result{Name: "gateway/overhead", Claim: fmt.Sprintf("%s over %d lines: an answer without the slowest call of the engine: p50 ≤ 2 ms", kind.name, shots),
-			Measured: fmt.Sprintf("p50 %.2f ms, p99 %.2f ms; the answer p50 %.2f ms, p99 %.2f ms", percentile(over, .5), percentile(over, .99), percentile(took, .5), percentile(took, .99)),
-			Pass:     percentile(over, .5) <= 2})
+			Measured: fmt.Sprintf("p50 %.2f ms, p99 %.2f ms; the answer p50 %.2f ms, p99 %.2f ms", figure.Quantile(over, .5), figure.Quantile(over, .99), figure.Quantile(took, .5), figure.Quantile(took, .99)),
+			Pass:     figure.Quantile(over, .5) <= 2})
 	}
 }

@@ -1,11 +1,7 @@
 package gateway_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -32,39 +28,26 @@ type pageMeasures struct {
 // hits. EXACT_SHOTS sets the size, EXACT_HOMES keeps the library. Run scripts/web-test before, which installs Playwright.
 func TestFigurePage(t *testing.T) {
 	figure.Begin(t, "page/speed")
-	shots := sized(t, "EXACT_SHOTS", 1_000_000)
+	shots := figure.Size(t, "EXACT_SHOTS", 1_000_000)
 	v := openVast(t, shots)
 	v.first(t)
 	server := apitest.Over(t, v.store, v.engine).Serve(map[string][]string{"editor-of-the-tests": {"*"}}, func(c *gateway.Config, _ *searchapi.Deps) {
 		c.Timeout = time.Minute
 		c.Limits.PerSecond, c.Limits.Burst = 1e6, 1e6 // a script types faster than a person
 	})
-	out := filepath.Join(t.TempDir(), "page.json")
-	cmd := exec.CommandContext(t.Context(), "npx", "--no-install", "playwright", "test", "--reporter=line")
-	cmd.Dir = "../../../web/tests"
-	cmd.Env = append(os.Environ(), "CINEDEX_WEB_URL="+server.URL, "CINEDEX_WEB_FIGURE=page", "CINEDEX_WEB_FIGURES="+out)
-	if said, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("measuring in a browser: %v\n%s", err, said)
-	}
-	b, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var m pageMeasures
-	if err := json.Unmarshal(b, &m); err != nil {
-		t.Fatal(err)
-	}
+	figure.Browser(t, "../../../web/tests", "page", &m, "CINEDEX_WEB_URL="+server.URL)
 	report := func(name, claim, measured string, pass bool) {
 		t.Helper()
 		figure.Report(t, false, figure.Result{Name: "page/speed/" + name, Claim: claim, Measured: measured, Pass: pass, Note: fmt.Sprintf("%d shots, %s", shots, m.Browser)})
 	}
 	spread := func(ms []float64) string {
-		return fmt.Sprintf("p50 %.0f ms, p95 %.0f ms of %d", percentile(ms, .5), percentile(ms, .95), len(ms))
+		return fmt.Sprintf("p50 %.0f ms, p95 %.0f ms of %d", figure.Quantile(ms, .5), figure.Quantile(ms, .95), len(ms))
 	}
-	report("paint", "first paint ≤ 1 s", spread(m.FirstPaint), percentile(m.FirstPaint, .95) <= 1000)
+	report("paint", "first paint ≤ 1 s", spread(m.FirstPaint), figure.Quantile(m.FirstPaint, .95) <= 1000)
 	report("script", "scripts without the player ≤ 350 kB compressed", fmt.Sprintf("%.1f kB", m.ScriptBytes/1000), m.ScriptBytes <= 350_000)
-	report("suggestions", "key → suggestions p95 ≤ 50 ms, none left out", fmt.Sprintf("%s, %d without suggestions", spread(m.Suggestions), m.Without), percentile(m.Suggestions, .95) <= 50 && m.Without == 0)
-	report("grid", "query → grid p95 ≤ 150 ms", spread(m.Grid), percentile(m.Grid, .95) <= 150)
+	report("suggestions", "key → suggestions p95 ≤ 50 ms, none left out", fmt.Sprintf("%s, %d without suggestions", spread(m.Suggestions), m.Without), figure.Quantile(m.Suggestions, .95) <= 50 && m.Without == 0)
+	report("grid", "query → grid p95 ≤ 150 ms", spread(m.Grid), figure.Quantile(m.Grid, .95) <= 150)
 	dropped := m.Dropped / m.Frames
 	report("scroll", "scroll through 100,000 hits: dropped frames ≤ 5 %", fmt.Sprintf("%.0f hits: %.1f %% of %.0f frames", m.Hits, 100*dropped, m.Frames), dropped <= .05 && m.Hits >= float64(shots/11))
 }

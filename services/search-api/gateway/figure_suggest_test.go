@@ -101,7 +101,7 @@ func openSpoken(t testing.TB, lines int) (*gateway.Gateway, vocabulary) {
 // TestFigureSuggestSpeed: the answers to somebody who types, letter by letter, over a million lines. SUGGEST_LINES sets the size.
 func TestFigureSuggestSpeed(t *testing.T) {
 	figure.Begin(t, "suggest/speed")
-	lines := sized(t, "SUGGEST_LINES", 1_000_000)
+	lines := figure.Size(t, "SUGGEST_LINES", 1_000_000)
 	g, v := openSpoken(t, lines)
 	half := make([]string, 0, lines/spokenFilm/2)
 	for i := range lines / spokenFilm / 2 {

@@ -2,12 +2,8 @@ package rpcapi_test
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/debug"
-	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -24,13 +20,8 @@ import (
 // the memory of the snapshots that are kept for cursors.
 func TestFigureLibrary(t *testing.T) {
 	figure.Begin(t, "library/large")
-	assets, switches := 100_000, 64
-	if s := os.Getenv("FIGURE_ASSETS"); s != "" {
-		var err error
-		if assets, err = strconv.Atoi(s); err != nil {
-			t.Fatal(err)
-		}
-	}
+	const switches = 64
+	assets := figure.Size(t, "FIGURE_ASSETS", 100_000)
 	l := apitest.New(t)
 	fill(t, l, assets)
 	film := l.Add(apitest.Film{Title: "harbour", Shots: []apitest.Shot{{Seconds: 200, Colour: apitest.Red}}})
@@ -88,17 +79,14 @@ func TestFigureLibrary(t *testing.T) {
 		first = append(first, search())
 	}
 	kept := heap() - before
-	at := func(all []float64, q float64) float64 {
-		return slices.Sorted(slices.Values(all))[int(q*float64(len(all)-1))]
-	}
+	at := figure.Quantile
 	more := at(first, 0.5) - at(quiet, 0.5)
-	load, _ := os.ReadFile("/proc/loadavg")
 	figure.Report(t, false, figure.Result{Name: "library/large",
 		Claim: fmt.Sprintf("%d assets of 6 active runs: first page of GetStatus p99 ≤ 10 ms; first query after a switch ≤ 2 ms more than a quiet query; %d kept snapshots ≤ 64 MiB", assets, switches),
 		Measured: fmt.Sprintf("GetStatus of 100 assets p50 %.1f ms, p99 %.1f; a quiet query p50 %.2f ms, p99 %.2f; the first after a switch p50 %.2f, p99 %.2f, so %.2f ms more; %.1f MiB for %d snapshots, of %d MiB of heap",
 			at(status, 0.5), at(status, 0.99), at(quiet, 0.5), at(quiet, 0.99), at(first, 0.5), at(first, 0.99), more, float64(kept)/(1<<20), switches, before>>20),
 		Pass: at(status, 0.99) <= 10 && more <= 2 && kept <= 64<<20,
-		Note: fmt.Sprintf("over HTTP, client and server in one process; load %s", strings.TrimSpace(string(load)))})
+		Note: fmt.Sprintf("over HTTP, client and server in one process; load %s", figure.Load())})
 }
 
 // fill puts assets with six active runs each into the store.

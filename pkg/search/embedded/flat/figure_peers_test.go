@@ -340,17 +340,8 @@ func (p peersSize) write(t *testing.T, x *flat.Index) {
 	figure.Report(t, false, figure.Result{
 		Name: "peers/vectors/inserts", Claim: "durable inserts ≥ 40,000/s while cells are made", Pass: rate >= 40_000,
 		Measured: fmt.Sprintf("%.0f/s; %.1f s of processors, background work included", rate, (figure.ProcessTime(t) - work).Seconds()),
-		Note:     fmt.Sprintf("%d rows of %d dimensions, a writer, %d rows an append, %d processors; load %s", p.n, p.dim, peersGroup, runtime.GOMAXPROCS(0), loadNow()),
+		Note:     fmt.Sprintf("%d rows of %d dimensions, a writer, %d rows an append, %d processors; load %s", p.n, p.dim, peersGroup, runtime.GOMAXPROCS(0), figure.Load()),
 	})
-}
-
-// loadNow is the load of the machine, where the machine tells the load.
-func loadNow() string {
-	b, err := os.ReadFile("/proc/loadavg")
-	if fields := strings.Fields(string(b)); err == nil && len(fields) > 0 {
-		return fields[0]
-	}
-	return "unknown"
 }
 
 // compare asks both sides by turns, and returns the seconds of a query.
@@ -405,7 +396,7 @@ func (p peersSize) compare(t *testing.T, x *flat.Index, peer *vectorsPeer, task 
 		Measured: fmt.Sprintf("recall %.4f, %.0f/s (a query read %d codes, %d int8 rows, %d float32 rows, %d KiB); faiss %.4f, %.0f/s at nprobe %d, k_factor %d",
 			recall, rate(ours), read.Estimated/len(queries), read.Rounded/len(queries), read.Exact/len(queries), read.Bytes/int64(len(queries))>>10, told.Recall, rate(theirs), told.Probe, told.Factor),
 		Ratio: ratio, Pass: recall >= 0.99 && ratio >= task.least,
-		Note: fmt.Sprintf("%d rows of %d dimensions, top %d, a query at a time, processor time of one thread, medians of %d turns; load %s", p.n, p.dim, task.K, peersTurns, loadNow()),
+		Note: fmt.Sprintf("%d rows of %d dimensions, top %d, a query at a time, processor time of one thread, medians of %d turns; load %s", p.n, p.dim, task.K, peersTurns, figure.Load()),
 	})
 	return 1 / rate(ours)
 }
