@@ -332,7 +332,7 @@ func testPoisonIsolation(t *testing.T, b *bench) {
 	largest, calls := atomic.Int64{}, atomic.Int64{}
 	s := consume(t, b.c, events.Subscription{MaxBatch: 64}, func(_ context.Context, batch []events.Delivery) error {
 		calls.Add(1)
-		largest.Store(max(largest.Load(), int64(len(batch))))
+		atLeast(&largest, int64(len(batch)))
 		for _, d := range batch {
 			if poison[key(d)] {
 				return errkind.New(errkind.Invalid, "poison")
@@ -602,7 +602,7 @@ func testWorkers(t *testing.T, b *bench) {
 	b.publish(t, events.RunsFinished, evs...)
 	var running, most atomic.Int64
 	s := consume(t, b.c, events.Subscription{Workers: 1, MaxBatch: 5}, func(context.Context, []events.Delivery) error {
-		most.Store(max(most.Load(), running.Add(1)))
+		atLeast(&most, running.Add(1))
 		runtime.Gosched()
 		running.Add(-1)
 		return nil
@@ -610,6 +610,16 @@ func testWorkers(t *testing.T, b *bench) {
 	s.sees(t, evs)
 	if most.Load() != 1 {
 		t.Errorf("%d handlers at once, with one worker", most.Load())
+	}
+}
+
+// atLeast raises a maximum that several goroutines raise.
+func atLeast(most *atomic.Int64, n int64) {
+	for {
+		before := most.Load()
+		if n <= before || most.CompareAndSwap(before, n) {
+			return
+		}
 	}
 }
 
@@ -623,20 +633,30 @@ func testAtOnce(t *testing.T, b *bench) {
 	first := evs[0].Data.(*cinedexv1.RunFinished).GetRun().GetId()
 	var running, most atomic.Int64
 	handle := func(release chan struct{}) events.Handler {
+		begun := make(chan struct{}) // the first event is in the hands of the handler
+		begin := sync.OnceFunc(func() { close(begun) })
 		return func(ctx context.Context, batch []events.Delivery) error {
 			if len(batch) != 1 {
 				t.Errorf("a batch of %d", len(batch))
 			}
-			most.Store(max(most.Load(), running.Add(1)))
+			atLeast(&most, running.Add(1))
 			defer running.Add(-1)
-			switch {
-			case key(batch[0]) == first:
+			switch key(batch[0]) {
+			case first:
+				begin()
 				select {
 				case <-release:
 				case <-ctx.Done():
 					return ctx.Err()
 				}
-			case number(batch[0]) == poisoned:
+			default:
+				select {
+				case <-begun:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			if number(batch[0]) == poisoned {
 				return errkind.New(errkind.Invalid, "poisoned")
 			}
 			return nil

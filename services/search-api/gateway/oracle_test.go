@@ -501,14 +501,14 @@ func (o *oracle) items(t testing.TB, number int, pt oraclePart, f *pb.Filter) ma
 
 // standsFor is the interval that a line as heard stands for: of the lines of subtitles that match and share half of the shorter, the line that shares the most.
 func standsFor(heard schema.Interval, said []oracleItem) schema.Interval {
-	best := heard
+	best, most := heard, schema.Time(0)
 	for _, s := range said {
 		shared := s.Intersect(heard).Duration()
-		if 2*shared < min(s.Duration(), heard.Duration()) || s.Duration() > 15*schema.Second || heard.Duration() > 15*schema.Second {
+		if shared == 0 || 2*shared < min(s.Duration(), heard.Duration()) || s.Duration() > 15*schema.Second || heard.Duration() > 15*schema.Second {
 			continue
 		}
-		if most := best.Intersect(heard).Duration(); best == heard || shared > most || shared == most && s.Compare(best) < 0 {
-			best = s.Interval
+		if shared > most || shared == most && s.Compare(best) < 0 {
+			best, most = s.Interval, shared
 		}
 	}
 	return best
