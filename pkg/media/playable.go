@@ -41,6 +41,15 @@ func Original(a *cinedexv1.Asset) *cinedexv1.Original {
 		// screen, and shows a neighbour after some seeks.
 		return no("browsers show a neighbouring frame of a film of variable rate whose pictures are not stored in the order of showing")
 	}
+	if v.GetFragmented() && v.GetReordered() && c == "mp4" {
+		// Chromium shows a key frame after some seeks to the frames before the key frame.
+		return no("browsers show a neighbouring frame of fragmented MP4 whose pictures are not stored in the order of showing")
+	}
+	if v.GetOpenGroups() && v.GetCodec() == "h264" {
+		// Chromium ends the film by an error of decoding after most seeks. HEVC stays PLAYABLE_ASK: its standard tells decoders which pictures to leave
+		// out (ITU-T H.265, 8.1.3), and the page compares each picture with the frame.
+		return no("browsers cannot begin at the key frames of %s whose groups of pictures are open", codecName(v.GetCodec()))
+	}
 	for _, t := range a.GetAudio()[:min(len(a.GetAudio()), 1)] {
 		if !slices.Contains(playableSound[c], t.GetCodec()) {
 			return no("browsers have no decoder for sound of the form %s in %s", t.GetCodec(), c)

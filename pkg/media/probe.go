@@ -323,6 +323,12 @@ func (r *Reader) describePicture(ctx context.Context, path string, raw *probed, 
 	v := &cinedexv1.VideoTrack{
 		Width: s.Width, Height: s.Height, Codec: s.Codec, PixelFormat: s.PixelFormat,
 		Frames: int64(len(times.pts)), Start: int64(base.time(times.pts[0])), UnshownFrames: times.unshown, SparseTimes: times.sparse, Reordered: times.reordered,
+		OpenGroups: times.openGroups,
+	}
+	if firstOf(raw.Format.Name) == "mov" {
+		if v.Fragmented, err = fragmented(path); err != nil {
+			return fmt.Errorf("reading the boxes of %s: %w", name, err)
+		}
 	}
 	v.DecoderDelay = int64(base.time(times.pts[0]+times.delay)) - v.Start
 	if v.UnshownFrames > v.Frames/2 {

@@ -28,6 +28,8 @@ type timestamps struct {
 	sparse bool
 	// reordered is VideoTrack.Reordered.
 	reordered bool
+	// openGroups is VideoTrack.OpenGroups.
+	openGroups bool
 	// slack is the largest distance of pts from a constant rate, in ticks. The distance is a tick if each time was
 	// rounded on its own, and a hundredth of a frame if the container gives some pictures no time, because readers add
 	// up rounded lengths.
@@ -88,7 +90,7 @@ func (r *Reader) timestamps(ctx context.Context, path string, raw *probed, s *st
 	if err != nil {
 		return timestamps{}, err
 	}
-	t := timestamps{end: p.end, decoded: p.first, slack: 1, reordered: !slices.IsSorted(p.pts)}
+	t := timestamps{end: p.end, decoded: p.first, slack: 1, reordered: !slices.IsSorted(p.pts), openGroups: p.openGroups}
 	if p.undated > 0 {
 		t.slack = max(p.step/100, 1)
 	}
@@ -134,11 +136,13 @@ type packets struct {
 	keyPTS, keyDTS int64
 	// early counts the packets before the first key packet.
 	early int
+	// openGroups holds if a packet after a key packet has an earlier presentation time than the key packet.
+	openGroups bool
 }
 
 func (r *Reader) packets(ctx context.Context, path string, s *stream) (p packets, err error) {
 	var all, kept int64
-	key := false
+	key, keyPTS := false, int64(math.MinInt64) // keyPTS is the time of the key packet before
 	stderr, err := r.table(ctx, path, "packet=pts,dts,duration,flags", func(row []string) error {
 		all++
 		if len(row) < 4 {
@@ -151,6 +155,12 @@ func (r *Reader) packets(ctx context.Context, path string, s *stream) (p packets
 			if !p.keyed && errPTS == nil && errDTS == nil {
 				p.keyed, p.keyPTS, p.keyDTS = true, pts, dts
 			}
+		}
+		if errPTS == nil {
+			if strings.Contains(row[3], "K") {
+				keyPTS = pts
+			}
+			p.openGroups = p.openGroups || pts < keyPTS
 		}
 		if strings.Contains(row[3], "D") {
 			return nil // cut away by an edit list

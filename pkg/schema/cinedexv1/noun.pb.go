@@ -468,7 +468,12 @@ type VideoTrack struct {
 	// ffmpeg's name of the form of the pixels: "yuv420p", "yuv422p10le". Empty in records of before the field.
 	PixelFormat string `protobuf:"bytes,16,opt,name=pixel_format,json=pixelFormat,proto3" json:"pixel_format,omitempty"`
 	// True if the container holds some pictures in another order than pictures are shown (B-frames). False in records of before the field.
-	Reordered     bool `protobuf:"varint,17,opt,name=reordered,proto3" json:"reordered,omitempty"`
+	Reordered bool `protobuf:"varint,17,opt,name=reordered,proto3" json:"reordered,omitempty"`
+	// True if pictures of a group are shown before the group's key frame (open groups of pictures): a decoder that begins at the key frame cannot decode
+	// these pictures. False in records of before the field.
+	OpenGroups bool `protobuf:"varint,18,opt,name=open_groups,json=openGroups,proto3" json:"open_groups,omitempty"`
+	// True if the file is a fragmented MP4: tables of samples lie between the samples. False in records of before the field.
+	Fragmented    bool `protobuf:"varint,19,opt,name=fragmented,proto3" json:"fragmented,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -618,6 +623,20 @@ func (x *VideoTrack) GetPixelFormat() string {
 func (x *VideoTrack) GetReordered() bool {
 	if x != nil {
 		return x.Reordered
+	}
+	return false
+}
+
+func (x *VideoTrack) GetOpenGroups() bool {
+	if x != nil {
+		return x.OpenGroups
+	}
+	return false
+}
+
+func (x *VideoTrack) GetFragmented() bool {
+	if x != nil {
+		return x.Fragmented
 	}
 	return false
 }
@@ -1916,7 +1935,7 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1f\n" +
 	"\vmodified_ms\x18\x03 \x01(\x03R\n" +
 	"modifiedMs\x12\x18\n" +
-	"\aversion\x18\x04 \x01(\tR\aversion\"\xad\x04\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\"\xee\x04\n" +
 	"\n" +
 	"VideoTrack\x12\x14\n" +
 	"\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n" +
@@ -1938,7 +1957,12 @@ const file_cinedex_v1_noun_proto_rawDesc = "" +
 	"\rdecoder_delay\x18\x0e \x01(\x03R\fdecoderDelay\x12!\n" +
 	"\fsparse_times\x18\x0f \x01(\bR\vsparseTimes\x12!\n" +
 	"\fpixel_format\x18\x10 \x01(\tR\vpixelFormat\x12\x1c\n" +
-	"\treordered\x18\x11 \x01(\bR\treordered\"/\n" +
+	"\treordered\x18\x11 \x01(\bR\treordered\x12\x1f\n" +
+	"\vopen_groups\x18\x12 \x01(\bR\n" +
+	"openGroups\x12\x1e\n" +
+	"\n" +
+	"fragmented\x18\x13 \x01(\bR\n" +
+	"fragmented\"/\n" +
 	"\tFrameRate\x12\x10\n" +
 	"\x03num\x18\x01 \x01(\x05R\x03num\x12\x10\n" +
 	"\x03den\x18\x02 \x01(\x05R\x03den\"\xa5\x01\n" +

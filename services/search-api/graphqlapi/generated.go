@@ -645,9 +645,11 @@ type ComplexityRoot struct {
 		Codec         func(childComplexity int) int
 		DecoderDelay  func(childComplexity int) int
 		DropFrame     func(childComplexity int) int
+		Fragmented    func(childComplexity int) int
 		FrameTable    func(childComplexity int) int
 		Frames        func(childComplexity int) int
 		Height        func(childComplexity int) int
+		OpenGroups    func(childComplexity int) int
 		PixelFormat   func(childComplexity int) int
 		Rate          func(childComplexity int) int
 		Reordered     func(childComplexity int) int
@@ -3300,6 +3302,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VideoTrack.DropFrame(childComplexity), true
+	case "VideoTrack.fragmented":
+		if e.ComplexityRoot.VideoTrack.Fragmented == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VideoTrack.Fragmented(childComplexity), true
 	case "VideoTrack.frameTable":
 		if e.ComplexityRoot.VideoTrack.FrameTable == nil {
 			break
@@ -3318,6 +3326,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.VideoTrack.Height(childComplexity), true
+	case "VideoTrack.openGroups":
+		if e.ComplexityRoot.VideoTrack.OpenGroups == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VideoTrack.OpenGroups(childComplexity), true
 	case "VideoTrack.pixelFormat":
 		if e.ComplexityRoot.VideoTrack.PixelFormat == nil {
 			break
@@ -4713,6 +4727,10 @@ func (ec *executionContext) childFields_VideoTrack(ctx context.Context, field gr
 		return ec.fieldContext_VideoTrack_pixelFormat(ctx, field)
 	case "reordered":
 		return ec.fieldContext_VideoTrack_reordered(ctx, field)
+	case "openGroups":
+		return ec.fieldContext_VideoTrack_openGroups(ctx, field)
+	case "fragmented":
+		return ec.fieldContext_VideoTrack_fragmented(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type VideoTrack", field.Name)
 }
@@ -16327,6 +16345,52 @@ func (ec *executionContext) fieldContext_VideoTrack_reordered(_ context.Context,
 	return graphql.NewScalarFieldContext("VideoTrack", field, false, false, "Boolean")
 }
 
+func (ec *executionContext) _VideoTrack_openGroups(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.VideoTrack) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VideoTrack_openGroups(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OpenGroups, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VideoTrack_openGroups(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VideoTrack", field, false, false, "Boolean")
+}
+
+func (ec *executionContext) _VideoTrack_fragmented(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.VideoTrack) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VideoTrack_fragmented(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fragmented, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VideoTrack_fragmented(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("VideoTrack", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) ___Directive_name(ctx context.Context, field graphql.CollectedField, obj *introspection.Directive) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23312,6 +23376,16 @@ func (ec *executionContext) _VideoTrack(ctx context.Context, sel ast.SelectionSe
 			}
 		case "reordered":
 			out.Values[i] = ec._VideoTrack_reordered(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "openGroups":
+			out.Values[i] = ec._VideoTrack_openGroups(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "fragmented":
+			out.Values[i] = ec._VideoTrack_fragmented(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

@@ -69,7 +69,9 @@ class VideoTrack(Message):
     sparse_times: bool
     pixel_format: str
     reordered: bool
-    def __init__(self, *, width: int | None = ..., height: int | None = ..., codec: str | None = ..., rate: FrameRate | None = ..., frames: int | None = ..., start_timecode: str | None = ..., drop_frame: bool | None = ..., variable_rate: bool | None = ..., frame_table: MediaRef | None = ..., start: int | None = ..., sar_num: int | None = ..., sar_den: int | None = ..., unshown_frames: int | None = ..., decoder_delay: int | None = ..., sparse_times: bool | None = ..., pixel_format: str | None = ..., reordered: bool | None = ...) -> None: ...
+    open_groups: bool
+    fragmented: bool
+    def __init__(self, *, width: int | None = ..., height: int | None = ..., codec: str | None = ..., rate: FrameRate | None = ..., frames: int | None = ..., start_timecode: str | None = ..., drop_frame: bool | None = ..., variable_rate: bool | None = ..., frame_table: MediaRef | None = ..., start: int | None = ..., sar_num: int | None = ..., sar_den: int | None = ..., unshown_frames: int | None = ..., decoder_delay: int | None = ..., sparse_times: bool | None = ..., pixel_format: str | None = ..., reordered: bool | None = ..., open_groups: bool | None = ..., fragmented: bool | None = ...) -> None: ...
 
 class FrameRate(Message):
     num: int
