@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"maps"
+	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -106,6 +108,8 @@ func TestAlgorithmAtRunTime(t *testing.T) {
 	until("the run over media that arrived waits", waiting(later))
 	if got, err := command(t, "--home", w.home.dir, "status"); err != nil || !strings.Contains(got, "waits: no runner serves signs@1") {
 		t.Errorf("status: %v\n%s", err, got)
+	} else if runtime.GOOS == "linux" && !regexp.MustCompile(`(?s)MEMORY .*KERNEL MAY DROP\n.* \(\d+\) +all +\d+\.\d MiB +\d+\.\d MiB\n.*  Go heap in use +search .*  outside Go +store .*  mapped files +search +[\d.]+ MiB +[\d.]+ MiB`).MatchString(got) {
+		t.Errorf("the status tells the memory as\n%s", got)
 	}
 	// The library of before gets runs of it by a replay, which waits, too.
 	replay := []string{"--home", w.home.dir, "replay", "--algorithm", "signs@1", "--title", "signs", "--activate"}

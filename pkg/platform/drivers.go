@@ -146,6 +146,7 @@ func (p *Platform) OpenStore(ctx context.Context, c StoreConfig) error {
 		return err
 	}
 	p.Store, p.closers, p.adopt = s, append(p.closers, s), c.Adopt
+	p.Memory.Hold("store", s)
 	p.Events.Guard(func(ctx context.Context, id string) error { return owner{p}.Belongs(ctx, "log", id) })
 	return nil
 }
@@ -165,6 +166,7 @@ func (p *Platform) OpenEngine(ctx context.Context, c SearchConfig, spaces []*pb.
 		return fmt.Errorf("opening the search engine: %w", err)
 	}
 	p.Engine, p.closers = e, append(p.closers, e)
+	p.Memory.Hold("search", e)
 	return nil
 }
 

@@ -172,6 +172,7 @@ func (p *Platform) Provide(ctx context.Context, c Config, n Needs, l Links) (err
 func (p *Platform) OpenModels(l Links, s Served, f Faces, a Arrivals) (err error) {
 	p.Models = l.Models(p.Cache)
 	p.OnClose(p.Models)
+	p.Memory.Hold("models", p.Models)
 	if err := p.Models.Serve(s.ServedModels); err != nil {
 		return fmt.Errorf("served_models: %w", err)
 	}

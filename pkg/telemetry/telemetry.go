@@ -114,6 +114,8 @@ type Telemetry struct {
 	Log      *slog.Logger
 	Registry *prometheus.Registry
 	Tracer   trace.Tracer
+	// Memory tells what the memory of the process is used for.
+	Memory   *Memory
 	provider trace.TracerProvider
 	shutdown func(context.Context) error
 }
@@ -134,10 +136,11 @@ func New(ctx context.Context, service string, c Config, w io.Writer) (*Telemetry
 		Log:      slog.New(h).With("service", service),
 		Registry: prometheus.NewRegistry(),
 		Tracer:   noop.NewTracerProvider().Tracer(service),
+		Memory:   &Memory{},
 		provider: noop.NewTracerProvider(),
 		shutdown: func(context.Context) error { return nil },
 	}
-	t.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	t.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), t.Memory)
 	otel.SetTextMapPropagator(propagation.TraceContext{})
 	to, _ := c.tracesURL()
 	if to == "" {

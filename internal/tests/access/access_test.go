@@ -195,7 +195,7 @@ func TestOperatorsAnswersTellNothing(t *testing.T) {
 	results = ids
 	bodies := map[string][]string{
 		"PlanJob": jobs, "SubmitJob": jobs, "ListJobs": {`{}`, `{"all":true}`, `{"kinds":["batch"]}`}, "ListJobKinds": {`{}`}, "GetJob": ids, "SteerJob": steered, "GetResult": results,
-		"ListRuns": runs, "GetLag": {`{}`}, "ListDeadLetters": listed, "RetryDeadLetters": letters, "DropDeadLetters": letters,
+		"ListRuns": runs, "GetLag": {`{}`}, "GetMemory": {`{}`}, "ListDeadLetters": listed, "RetryDeadLetters": letters, "DropDeadLetters": letters,
 		"GetCalibrations": {`{}`, `{"algorithm":"sentences"}`, `{"algorithm":"hidden","version":"1"}`},
 		"SetCalibration":  {`{}`, `{"algorithm":"sentences","version":"1","calibration":{"space":"e5-small@1","leaf":"dialogue"}}`},
 	}

@@ -40,6 +40,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/encode"
 	"github.com/cinedex/cinedex/pkg/errkind"
 	"github.com/cinedex/cinedex/pkg/model"
+	"github.com/cinedex/cinedex/pkg/model/onnx"
 	"github.com/cinedex/cinedex/pkg/schema"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 )
@@ -217,6 +218,9 @@ func (m *Models) names() (out []string) {
 
 // Close frees the opened models. The caller MUST NOT close models in use.
 func (m *Models) Close() error { return m.shared.Close() }
+
+// Memory implements telemetry.MemoryHolder.
+func (m *Models) Memory() (folder string, heap, outside int64) { return "", 0, onnx.Weights() }
 
 // current are the versions for arrivals, and candidates all other versions.
 func (m *Models) current() (out []algo.Algorithm) {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -33,11 +35,18 @@ func load(library string) error {
 	return nil
 }
 
+// weights are the bytes of the files of the open sessions.
+var weights atomic.Int64
+
+// Weights returns the bytes of the weights of all open sessions, by the sizes of the models' files. The runtime keeps the weights outside of Go's heap.
+func Weights() int64 { return weights.Load() }
+
 // Session is a loaded model.
 type Session struct {
 	name            string
 	session         *ort.DynamicAdvancedSession
 	inputs, outputs int
+	bytes           int64 // of weights
 
 	// calls keeps Close from freeing memory that a run still reads.
 	calls  sync.RWMutex
@@ -84,7 +93,12 @@ func OpenFile(cache model.Cache, name, path string, inputs, outputs []string, th
 	if err != nil {
 		return nil, errkind.New(errkind.Invalid, "opening model %s at %s: %w; run: cinedex models verify", name, path, err)
 	}
-	return &Session{name: name, session: s, inputs: len(inputs), outputs: len(outputs)}, nil
+	opened := &Session{name: name, session: s, inputs: len(inputs), outputs: len(outputs)}
+	if info, err := os.Stat(path); err == nil {
+		opened.bytes = info.Size()
+	}
+	weights.Add(opened.bytes)
+	return opened, nil
 }
 
 // Close frees the model, after running calls have ended.
@@ -95,6 +109,7 @@ func (s *Session) Close() error {
 		return nil
 	}
 	s.closed = true
+	weights.Add(-s.bytes)
 	return s.session.Destroy()
 }
 

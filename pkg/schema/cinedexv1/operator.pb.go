@@ -1039,6 +1039,238 @@ func (x *ResultFile) GetRows() int64 {
 	return 0
 }
 
+type GetMemoryRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetMemoryRequest) Reset() {
+	*x = GetMemoryRequest{}
+	mi := &file_cinedex_v1_operator_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetMemoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetMemoryRequest) ProtoMessage() {}
+
+func (x *GetMemoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_operator_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetMemoryRequest.ProtoReflect.Descriptor instead.
+func (*GetMemoryRequest) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{10}
+}
+
+type GetMemoryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The process that answers, and then the processes that it started, such as decoders.
+	Processes     []*ProcessMemory `protobuf:"bytes,1,rep,name=processes,proto3" json:"processes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetMemoryResponse) Reset() {
+	*x = GetMemoryResponse{}
+	mi := &file_cinedex_v1_operator_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetMemoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetMemoryResponse) ProtoMessage() {}
+
+func (x *GetMemoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_operator_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetMemoryResponse.ProtoReflect.Descriptor instead.
+func (*GetMemoryResponse) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetMemoryResponse) GetProcesses() []*ProcessMemory {
+	if x != nil {
+		return x.Processes
+	}
+	return nil
+}
+
+// ProcessMemory is the memory of a process, in bytes.
+type ProcessMemory struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Pid   int64                  `protobuf:"varint,2,opt,name=pid,proto3" json:"pid,omitempty"`
+	// In RAM; -1 where the system does not tell.
+	Resident int64 `protobuf:"varint,3,opt,name=resident,proto3" json:"resident,omitempty"`
+	// The part of resident that the kernel may drop when memory is short, because a file has the same bytes; -1 where the system does not tell.
+	Droppable int64 `protobuf:"varint,4,opt,name=droppable,proto3" json:"droppable,omitempty"`
+	// Empty for a process that the answering process started.
+	Uses          []*MemoryUse `protobuf:"bytes,5,rep,name=uses,proto3" json:"uses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProcessMemory) Reset() {
+	*x = ProcessMemory{}
+	mi := &file_cinedex_v1_operator_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProcessMemory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProcessMemory) ProtoMessage() {}
+
+func (x *ProcessMemory) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_operator_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProcessMemory.ProtoReflect.Descriptor instead.
+func (*ProcessMemory) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ProcessMemory) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ProcessMemory) GetPid() int64 {
+	if x != nil {
+		return x.Pid
+	}
+	return 0
+}
+
+func (x *ProcessMemory) GetResident() int64 {
+	if x != nil {
+		return x.Resident
+	}
+	return 0
+}
+
+func (x *ProcessMemory) GetDroppable() int64 {
+	if x != nil {
+		return x.Droppable
+	}
+	return 0
+}
+
+func (x *ProcessMemory) GetUses() []*MemoryUse {
+	if x != nil {
+		return x.Uses
+	}
+	return nil
+}
+
+// MemoryUse is the memory of a process for a purpose, in bytes.
+type MemoryUse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// go_heap, go_free, go_stacks, go_runtime, outside, files, shared.
+	Purpose string `protobuf:"bytes,1,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// The owner: store, search, models, program; empty is the rest.
+	Part          string `protobuf:"bytes,2,opt,name=part,proto3" json:"part,omitempty"`
+	Bytes         int64  `protobuf:"varint,3,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Droppable     int64  `protobuf:"varint,4,opt,name=droppable,proto3" json:"droppable,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MemoryUse) Reset() {
+	*x = MemoryUse{}
+	mi := &file_cinedex_v1_operator_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemoryUse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemoryUse) ProtoMessage() {}
+
+func (x *MemoryUse) ProtoReflect() protoreflect.Message {
+	mi := &file_cinedex_v1_operator_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemoryUse.ProtoReflect.Descriptor instead.
+func (*MemoryUse) Descriptor() ([]byte, []int) {
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *MemoryUse) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *MemoryUse) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
+}
+
+func (x *MemoryUse) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *MemoryUse) GetDroppable() int64 {
+	if x != nil {
+		return x.Droppable
+	}
+	return 0
+}
+
 type GetCalibrationsRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Algorithm string                 `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
@@ -1050,7 +1282,7 @@ type GetCalibrationsRequest struct {
 
 func (x *GetCalibrationsRequest) Reset() {
 	*x = GetCalibrationsRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[10]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1062,7 +1294,7 @@ func (x *GetCalibrationsRequest) String() string {
 func (*GetCalibrationsRequest) ProtoMessage() {}
 
 func (x *GetCalibrationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[10]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1307,7 @@ func (x *GetCalibrationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCalibrationsRequest.ProtoReflect.Descriptor instead.
 func (*GetCalibrationsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{10}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetCalibrationsRequest) GetAlgorithm() string {
@@ -1102,7 +1334,7 @@ type GetCalibrationsResponse struct {
 
 func (x *GetCalibrationsResponse) Reset() {
 	*x = GetCalibrationsResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[11]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1114,7 +1346,7 @@ func (x *GetCalibrationsResponse) String() string {
 func (*GetCalibrationsResponse) ProtoMessage() {}
 
 func (x *GetCalibrationsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[11]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1127,7 +1359,7 @@ func (x *GetCalibrationsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCalibrationsResponse.ProtoReflect.Descriptor instead.
 func (*GetCalibrationsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{11}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetCalibrationsResponse) GetVersion() string {
@@ -1160,7 +1392,7 @@ type CalibratedAnswer struct {
 
 func (x *CalibratedAnswer) Reset() {
 	*x = CalibratedAnswer{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[12]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1172,7 +1404,7 @@ func (x *CalibratedAnswer) String() string {
 func (*CalibratedAnswer) ProtoMessage() {}
 
 func (x *CalibratedAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[12]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1185,7 +1417,7 @@ func (x *CalibratedAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CalibratedAnswer.ProtoReflect.Descriptor instead.
 func (*CalibratedAnswer) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{12}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CalibratedAnswer) GetSpace() string {
@@ -1228,7 +1460,7 @@ type SetCalibrationRequest struct {
 
 func (x *SetCalibrationRequest) Reset() {
 	*x = SetCalibrationRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[13]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1240,7 +1472,7 @@ func (x *SetCalibrationRequest) String() string {
 func (*SetCalibrationRequest) ProtoMessage() {}
 
 func (x *SetCalibrationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[13]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1253,7 +1485,7 @@ func (x *SetCalibrationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetCalibrationRequest.ProtoReflect.Descriptor instead.
 func (*SetCalibrationRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{13}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SetCalibrationRequest) GetAlgorithm() string {
@@ -1286,7 +1518,7 @@ type SetCalibrationResponse struct {
 
 func (x *SetCalibrationResponse) Reset() {
 	*x = SetCalibrationResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[14]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1530,7 @@ func (x *SetCalibrationResponse) String() string {
 func (*SetCalibrationResponse) ProtoMessage() {}
 
 func (x *SetCalibrationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[14]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1543,7 @@ func (x *SetCalibrationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetCalibrationResponse.ProtoReflect.Descriptor instead.
 func (*SetCalibrationResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{14}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SetCalibrationResponse) GetCalibration() *FittedCalibration {
@@ -1330,7 +1562,7 @@ type PlanJobRequest struct {
 
 func (x *PlanJobRequest) Reset() {
 	*x = PlanJobRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[15]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1342,7 +1574,7 @@ func (x *PlanJobRequest) String() string {
 func (*PlanJobRequest) ProtoMessage() {}
 
 func (x *PlanJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[15]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1355,7 +1587,7 @@ func (x *PlanJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanJobRequest.ProtoReflect.Descriptor instead.
 func (*PlanJobRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{15}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PlanJobRequest) GetJob() *Job {
@@ -1380,7 +1612,7 @@ type PlanJobResponse struct {
 
 func (x *PlanJobResponse) Reset() {
 	*x = PlanJobResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[16]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1392,7 +1624,7 @@ func (x *PlanJobResponse) String() string {
 func (*PlanJobResponse) ProtoMessage() {}
 
 func (x *PlanJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[16]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1405,7 +1637,7 @@ func (x *PlanJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanJobResponse.ProtoReflect.Descriptor instead.
 func (*PlanJobResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{16}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PlanJobResponse) GetJob() *Job {
@@ -1445,7 +1677,7 @@ type SubmitJobRequest struct {
 
 func (x *SubmitJobRequest) Reset() {
 	*x = SubmitJobRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[17]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1457,7 +1689,7 @@ func (x *SubmitJobRequest) String() string {
 func (*SubmitJobRequest) ProtoMessage() {}
 
 func (x *SubmitJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[17]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1470,7 +1702,7 @@ func (x *SubmitJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitJobRequest.ProtoReflect.Descriptor instead.
 func (*SubmitJobRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{17}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SubmitJobRequest) GetJob() *Job {
@@ -1489,7 +1721,7 @@ type SubmitJobResponse struct {
 
 func (x *SubmitJobResponse) Reset() {
 	*x = SubmitJobResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[18]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1501,7 +1733,7 @@ func (x *SubmitJobResponse) String() string {
 func (*SubmitJobResponse) ProtoMessage() {}
 
 func (x *SubmitJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[18]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1514,7 +1746,7 @@ func (x *SubmitJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitJobResponse.ProtoReflect.Descriptor instead.
 func (*SubmitJobResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{18}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SubmitJobResponse) GetJob() *Job {
@@ -1533,7 +1765,7 @@ type GetJobRequest struct {
 
 func (x *GetJobRequest) Reset() {
 	*x = GetJobRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[19]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1545,7 +1777,7 @@ func (x *GetJobRequest) String() string {
 func (*GetJobRequest) ProtoMessage() {}
 
 func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[19]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1558,7 +1790,7 @@ func (x *GetJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobRequest.ProtoReflect.Descriptor instead.
 func (*GetJobRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{19}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetJobRequest) GetId() string {
@@ -1579,7 +1811,7 @@ type GetJobResponse struct {
 
 func (x *GetJobResponse) Reset() {
 	*x = GetJobResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[20]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1591,7 +1823,7 @@ func (x *GetJobResponse) String() string {
 func (*GetJobResponse) ProtoMessage() {}
 
 func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[20]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1604,7 +1836,7 @@ func (x *GetJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJobResponse.ProtoReflect.Descriptor instead.
 func (*GetJobResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{20}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetJobResponse) GetJob() *Job {
@@ -1632,7 +1864,7 @@ type ListJobsRequest struct {
 
 func (x *ListJobsRequest) Reset() {
 	*x = ListJobsRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[21]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1644,7 +1876,7 @@ func (x *ListJobsRequest) String() string {
 func (*ListJobsRequest) ProtoMessage() {}
 
 func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[21]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1657,7 +1889,7 @@ func (x *ListJobsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{21}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListJobsRequest) GetKinds() []string {
@@ -1683,7 +1915,7 @@ type ListJobsResponse struct {
 
 func (x *ListJobsResponse) Reset() {
 	*x = ListJobsResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[22]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1695,7 +1927,7 @@ func (x *ListJobsResponse) String() string {
 func (*ListJobsResponse) ProtoMessage() {}
 
 func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[22]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1708,7 +1940,7 @@ func (x *ListJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{22}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListJobsResponse) GetJobs() []*Job {
@@ -1726,7 +1958,7 @@ type ListJobKindsRequest struct {
 
 func (x *ListJobKindsRequest) Reset() {
 	*x = ListJobKindsRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[23]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1738,7 +1970,7 @@ func (x *ListJobKindsRequest) String() string {
 func (*ListJobKindsRequest) ProtoMessage() {}
 
 func (x *ListJobKindsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[23]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1751,7 +1983,7 @@ func (x *ListJobKindsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobKindsRequest.ProtoReflect.Descriptor instead.
 func (*ListJobKindsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{23}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{27}
 }
 
 type ListJobKindsResponse struct {
@@ -1764,7 +1996,7 @@ type ListJobKindsResponse struct {
 
 func (x *ListJobKindsResponse) Reset() {
 	*x = ListJobKindsResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[24]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1776,7 +2008,7 @@ func (x *ListJobKindsResponse) String() string {
 func (*ListJobKindsResponse) ProtoMessage() {}
 
 func (x *ListJobKindsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[24]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1789,7 +2021,7 @@ func (x *ListJobKindsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobKindsResponse.ProtoReflect.Descriptor instead.
 func (*ListJobKindsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{24}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListJobKindsResponse) GetKinds() []*JobKind {
@@ -1816,7 +2048,7 @@ type JobKind struct {
 
 func (x *JobKind) Reset() {
 	*x = JobKind{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[25]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1828,7 +2060,7 @@ func (x *JobKind) String() string {
 func (*JobKind) ProtoMessage() {}
 
 func (x *JobKind) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[25]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1841,7 +2073,7 @@ func (x *JobKind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobKind.ProtoReflect.Descriptor instead.
 func (*JobKind) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{25}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *JobKind) GetName() string {
@@ -1894,7 +2126,7 @@ type JobOption struct {
 
 func (x *JobOption) Reset() {
 	*x = JobOption{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[26]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1906,7 +2138,7 @@ func (x *JobOption) String() string {
 func (*JobOption) ProtoMessage() {}
 
 func (x *JobOption) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[26]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1919,7 +2151,7 @@ func (x *JobOption) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobOption.ProtoReflect.Descriptor instead.
 func (*JobOption) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{26}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *JobOption) GetName() string {
@@ -1961,7 +2193,7 @@ type SteerJobRequest struct {
 
 func (x *SteerJobRequest) Reset() {
 	*x = SteerJobRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[27]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1973,7 +2205,7 @@ func (x *SteerJobRequest) String() string {
 func (*SteerJobRequest) ProtoMessage() {}
 
 func (x *SteerJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[27]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1986,7 +2218,7 @@ func (x *SteerJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SteerJobRequest.ProtoReflect.Descriptor instead.
 func (*SteerJobRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{27}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *SteerJobRequest) GetId() string {
@@ -2012,7 +2244,7 @@ type SteerJobResponse struct {
 
 func (x *SteerJobResponse) Reset() {
 	*x = SteerJobResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[28]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2024,7 +2256,7 @@ func (x *SteerJobResponse) String() string {
 func (*SteerJobResponse) ProtoMessage() {}
 
 func (x *SteerJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[28]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2037,7 +2269,7 @@ func (x *SteerJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SteerJobResponse.ProtoReflect.Descriptor instead.
 func (*SteerJobResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{28}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SteerJobResponse) GetJob() *Job {
@@ -2056,7 +2288,7 @@ type GetResultRequest struct {
 
 func (x *GetResultRequest) Reset() {
 	*x = GetResultRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[29]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2068,7 +2300,7 @@ func (x *GetResultRequest) String() string {
 func (*GetResultRequest) ProtoMessage() {}
 
 func (x *GetResultRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[29]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2081,7 +2313,7 @@ func (x *GetResultRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResultRequest.ProtoReflect.Descriptor instead.
 func (*GetResultRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{29}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetResultRequest) GetId() string {
@@ -2100,7 +2332,7 @@ type GetResultResponse struct {
 
 func (x *GetResultResponse) Reset() {
 	*x = GetResultResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[30]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2112,7 +2344,7 @@ func (x *GetResultResponse) String() string {
 func (*GetResultResponse) ProtoMessage() {}
 
 func (x *GetResultResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[30]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2125,7 +2357,7 @@ func (x *GetResultResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResultResponse.ProtoReflect.Descriptor instead.
 func (*GetResultResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{30}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *GetResultResponse) GetFiles() []*ResultFile {
@@ -2146,7 +2378,7 @@ type ListRunsRequest struct {
 
 func (x *ListRunsRequest) Reset() {
 	*x = ListRunsRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[31]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2158,7 +2390,7 @@ func (x *ListRunsRequest) String() string {
 func (*ListRunsRequest) ProtoMessage() {}
 
 func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[31]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2171,7 +2403,7 @@ func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsRequest.ProtoReflect.Descriptor instead.
 func (*ListRunsRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{31}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListRunsRequest) GetSelection() *Selection {
@@ -2205,7 +2437,7 @@ type ListRunsResponse struct {
 
 func (x *ListRunsResponse) Reset() {
 	*x = ListRunsResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[32]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2217,7 +2449,7 @@ func (x *ListRunsResponse) String() string {
 func (*ListRunsResponse) ProtoMessage() {}
 
 func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[32]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2230,7 +2462,7 @@ func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsResponse.ProtoReflect.Descriptor instead.
 func (*ListRunsResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{32}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListRunsResponse) GetRuns() []*RunEntry {
@@ -2260,7 +2492,7 @@ type RunEntry struct {
 
 func (x *RunEntry) Reset() {
 	*x = RunEntry{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[33]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2272,7 +2504,7 @@ func (x *RunEntry) String() string {
 func (*RunEntry) ProtoMessage() {}
 
 func (x *RunEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[33]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2285,7 +2517,7 @@ func (x *RunEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunEntry.ProtoReflect.Descriptor instead.
 func (*RunEntry) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{33}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *RunEntry) GetRun() *Run {
@@ -2324,7 +2556,7 @@ type GetLagRequest struct {
 
 func (x *GetLagRequest) Reset() {
 	*x = GetLagRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[34]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2336,7 +2568,7 @@ func (x *GetLagRequest) String() string {
 func (*GetLagRequest) ProtoMessage() {}
 
 func (x *GetLagRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[34]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2349,7 +2581,7 @@ func (x *GetLagRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLagRequest.ProtoReflect.Descriptor instead.
 func (*GetLagRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{34}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{38}
 }
 
 type GetLagResponse struct {
@@ -2361,7 +2593,7 @@ type GetLagResponse struct {
 
 func (x *GetLagResponse) Reset() {
 	*x = GetLagResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[35]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2373,7 +2605,7 @@ func (x *GetLagResponse) String() string {
 func (*GetLagResponse) ProtoMessage() {}
 
 func (x *GetLagResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[35]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2386,7 +2618,7 @@ func (x *GetLagResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLagResponse.ProtoReflect.Descriptor instead.
 func (*GetLagResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{35}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetLagResponse) GetLags() []*Lag {
@@ -2414,7 +2646,7 @@ type Lag struct {
 
 func (x *Lag) Reset() {
 	*x = Lag{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[36]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2426,7 +2658,7 @@ func (x *Lag) String() string {
 func (*Lag) ProtoMessage() {}
 
 func (x *Lag) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[36]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2439,7 +2671,7 @@ func (x *Lag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lag.ProtoReflect.Descriptor instead.
 func (*Lag) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{36}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Lag) GetHop() string {
@@ -2498,7 +2730,7 @@ type LetterFilter struct {
 
 func (x *LetterFilter) Reset() {
 	*x = LetterFilter{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[37]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2510,7 +2742,7 @@ func (x *LetterFilter) String() string {
 func (*LetterFilter) ProtoMessage() {}
 
 func (x *LetterFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[37]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2523,7 +2755,7 @@ func (x *LetterFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LetterFilter.ProtoReflect.Descriptor instead.
 func (*LetterFilter) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{37}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *LetterFilter) GetIds() []string {
@@ -2571,7 +2803,7 @@ type ListDeadLettersRequest struct {
 
 func (x *ListDeadLettersRequest) Reset() {
 	*x = ListDeadLettersRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[38]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2583,7 +2815,7 @@ func (x *ListDeadLettersRequest) String() string {
 func (*ListDeadLettersRequest) ProtoMessage() {}
 
 func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[38]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2596,7 +2828,7 @@ func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{38}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListDeadLettersRequest) GetFilter() *LetterFilter {
@@ -2622,7 +2854,7 @@ type ListDeadLettersResponse struct {
 
 func (x *ListDeadLettersResponse) Reset() {
 	*x = ListDeadLettersResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[39]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2634,7 +2866,7 @@ func (x *ListDeadLettersResponse) String() string {
 func (*ListDeadLettersResponse) ProtoMessage() {}
 
 func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[39]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2647,7 +2879,7 @@ func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{39}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListDeadLettersResponse) GetLetters() []*DeadLetter {
@@ -2677,7 +2909,7 @@ type DeadLetter struct {
 
 func (x *DeadLetter) Reset() {
 	*x = DeadLetter{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[40]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2689,7 +2921,7 @@ func (x *DeadLetter) String() string {
 func (*DeadLetter) ProtoMessage() {}
 
 func (x *DeadLetter) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[40]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2702,7 +2934,7 @@ func (x *DeadLetter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
 func (*DeadLetter) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{40}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *DeadLetter) GetId() string {
@@ -2792,7 +3024,7 @@ type RetryDeadLettersRequest struct {
 
 func (x *RetryDeadLettersRequest) Reset() {
 	*x = RetryDeadLettersRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[41]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2804,7 +3036,7 @@ func (x *RetryDeadLettersRequest) String() string {
 func (*RetryDeadLettersRequest) ProtoMessage() {}
 
 func (x *RetryDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[41]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2817,7 +3049,7 @@ func (x *RetryDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*RetryDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{41}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *RetryDeadLettersRequest) GetFilter() *LetterFilter {
@@ -2843,7 +3075,7 @@ type RetryDeadLettersResponse struct {
 
 func (x *RetryDeadLettersResponse) Reset() {
 	*x = RetryDeadLettersResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[42]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2855,7 +3087,7 @@ func (x *RetryDeadLettersResponse) String() string {
 func (*RetryDeadLettersResponse) ProtoMessage() {}
 
 func (x *RetryDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[42]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2868,7 +3100,7 @@ func (x *RetryDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*RetryDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{42}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *RetryDeadLettersResponse) GetLetters() int64 {
@@ -2888,7 +3120,7 @@ type DropDeadLettersRequest struct {
 
 func (x *DropDeadLettersRequest) Reset() {
 	*x = DropDeadLettersRequest{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[43]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2900,7 +3132,7 @@ func (x *DropDeadLettersRequest) String() string {
 func (*DropDeadLettersRequest) ProtoMessage() {}
 
 func (x *DropDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[43]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2913,7 +3145,7 @@ func (x *DropDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*DropDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{43}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *DropDeadLettersRequest) GetFilter() *LetterFilter {
@@ -2939,7 +3171,7 @@ type DropDeadLettersResponse struct {
 
 func (x *DropDeadLettersResponse) Reset() {
 	*x = DropDeadLettersResponse{}
-	mi := &file_cinedex_v1_operator_proto_msgTypes[44]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2951,7 +3183,7 @@ func (x *DropDeadLettersResponse) String() string {
 func (*DropDeadLettersResponse) ProtoMessage() {}
 
 func (x *DropDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cinedex_v1_operator_proto_msgTypes[44]
+	mi := &file_cinedex_v1_operator_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2964,7 +3196,7 @@ func (x *DropDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*DropDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{44}
+	return file_cinedex_v1_operator_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *DropDeadLettersResponse) GetLetters() int64 {
@@ -3062,7 +3294,21 @@ const file_cinedex_v1_operator_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
 	"\x06sha256\x18\x03 \x01(\tR\x06sha256\x12\x14\n" +
 	"\x05bytes\x18\x04 \x01(\x03R\x05bytes\x12\x12\n" +
-	"\x04rows\x18\x05 \x01(\x03R\x04rows\"P\n" +
+	"\x04rows\x18\x05 \x01(\x03R\x04rows\"\x12\n" +
+	"\x10GetMemoryRequest\"L\n" +
+	"\x11GetMemoryResponse\x127\n" +
+	"\tprocesses\x18\x01 \x03(\v2\x19.cinedex.v1.ProcessMemoryR\tprocesses\"\x9a\x01\n" +
+	"\rProcessMemory\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03pid\x18\x02 \x01(\x03R\x03pid\x12\x1a\n" +
+	"\bresident\x18\x03 \x01(\x03R\bresident\x12\x1c\n" +
+	"\tdroppable\x18\x04 \x01(\x03R\tdroppable\x12)\n" +
+	"\x04uses\x18\x05 \x03(\v2\x15.cinedex.v1.MemoryUseR\x04uses\"m\n" +
+	"\tMemoryUse\x12\x18\n" +
+	"\apurpose\x18\x01 \x01(\tR\apurpose\x12\x12\n" +
+	"\x04part\x18\x02 \x01(\tR\x04part\x12\x14\n" +
+	"\x05bytes\x18\x03 \x01(\x03R\x05bytes\x12\x1c\n" +
+	"\tdroppable\x18\x04 \x01(\x03R\tdroppable\"P\n" +
 	"\x16GetCalibrationsRequest\x12\x1c\n" +
 	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\"k\n" +
@@ -3193,7 +3439,7 @@ const file_cinedex_v1_operator_proto_rawDesc = "" +
 	"\x10JOB_STATE_PAUSED\x10\x03\x12\x16\n" +
 	"\x12JOB_STATE_FINISHED\x10\x04\x12\x14\n" +
 	"\x10JOB_STATE_FAILED\x10\x05\x12\x17\n" +
-	"\x13JOB_STATE_CANCELLED\x10\x062\xdf\b\n" +
+	"\x13JOB_STATE_CANCELLED\x10\x062\xa9\t\n" +
 	"\x0fOperatorService\x12B\n" +
 	"\aPlanJob\x12\x1a.cinedex.v1.PlanJobRequest\x1a\x1b.cinedex.v1.PlanJobResponse\x12H\n" +
 	"\tSubmitJob\x12\x1c.cinedex.v1.SubmitJobRequest\x1a\x1d.cinedex.v1.SubmitJobResponse\x12?\n" +
@@ -3203,7 +3449,8 @@ const file_cinedex_v1_operator_proto_rawDesc = "" +
 	"\bSteerJob\x12\x1b.cinedex.v1.SteerJobRequest\x1a\x1c.cinedex.v1.SteerJobResponse\x12H\n" +
 	"\tGetResult\x12\x1c.cinedex.v1.GetResultRequest\x1a\x1d.cinedex.v1.GetResultResponse\x12E\n" +
 	"\bListRuns\x12\x1b.cinedex.v1.ListRunsRequest\x1a\x1c.cinedex.v1.ListRunsResponse\x12?\n" +
-	"\x06GetLag\x12\x19.cinedex.v1.GetLagRequest\x1a\x1a.cinedex.v1.GetLagResponse\x12Z\n" +
+	"\x06GetLag\x12\x19.cinedex.v1.GetLagRequest\x1a\x1a.cinedex.v1.GetLagResponse\x12H\n" +
+	"\tGetMemory\x12\x1c.cinedex.v1.GetMemoryRequest\x1a\x1d.cinedex.v1.GetMemoryResponse\x12Z\n" +
 	"\x0fListDeadLetters\x12\".cinedex.v1.ListDeadLettersRequest\x1a#.cinedex.v1.ListDeadLettersResponse\x12]\n" +
 	"\x10RetryDeadLetters\x12#.cinedex.v1.RetryDeadLettersRequest\x1a$.cinedex.v1.RetryDeadLettersResponse\x12Z\n" +
 	"\x0fDropDeadLetters\x12\".cinedex.v1.DropDeadLettersRequest\x1a#.cinedex.v1.DropDeadLettersResponse\x12Z\n" +
@@ -3223,7 +3470,7 @@ func file_cinedex_v1_operator_proto_rawDescGZIP() []byte {
 }
 
 var file_cinedex_v1_operator_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cinedex_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_cinedex_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 51)
 var file_cinedex_v1_operator_proto_goTypes = []any{
 	(JobState)(0),                    // 0: cinedex.v1.JobState
 	(*Selection)(nil),                // 1: cinedex.v1.Selection
@@ -3236,48 +3483,52 @@ var file_cinedex_v1_operator_proto_goTypes = []any{
 	(*Verify)(nil),                   // 8: cinedex.v1.Verify
 	(*Batch)(nil),                    // 9: cinedex.v1.Batch
 	(*ResultFile)(nil),               // 10: cinedex.v1.ResultFile
-	(*GetCalibrationsRequest)(nil),   // 11: cinedex.v1.GetCalibrationsRequest
-	(*GetCalibrationsResponse)(nil),  // 12: cinedex.v1.GetCalibrationsResponse
-	(*CalibratedAnswer)(nil),         // 13: cinedex.v1.CalibratedAnswer
-	(*SetCalibrationRequest)(nil),    // 14: cinedex.v1.SetCalibrationRequest
-	(*SetCalibrationResponse)(nil),   // 15: cinedex.v1.SetCalibrationResponse
-	(*PlanJobRequest)(nil),           // 16: cinedex.v1.PlanJobRequest
-	(*PlanJobResponse)(nil),          // 17: cinedex.v1.PlanJobResponse
-	(*SubmitJobRequest)(nil),         // 18: cinedex.v1.SubmitJobRequest
-	(*SubmitJobResponse)(nil),        // 19: cinedex.v1.SubmitJobResponse
-	(*GetJobRequest)(nil),            // 20: cinedex.v1.GetJobRequest
-	(*GetJobResponse)(nil),           // 21: cinedex.v1.GetJobResponse
-	(*ListJobsRequest)(nil),          // 22: cinedex.v1.ListJobsRequest
-	(*ListJobsResponse)(nil),         // 23: cinedex.v1.ListJobsResponse
-	(*ListJobKindsRequest)(nil),      // 24: cinedex.v1.ListJobKindsRequest
-	(*ListJobKindsResponse)(nil),     // 25: cinedex.v1.ListJobKindsResponse
-	(*JobKind)(nil),                  // 26: cinedex.v1.JobKind
-	(*JobOption)(nil),                // 27: cinedex.v1.JobOption
-	(*SteerJobRequest)(nil),          // 28: cinedex.v1.SteerJobRequest
-	(*SteerJobResponse)(nil),         // 29: cinedex.v1.SteerJobResponse
-	(*GetResultRequest)(nil),         // 30: cinedex.v1.GetResultRequest
-	(*GetResultResponse)(nil),        // 31: cinedex.v1.GetResultResponse
-	(*ListRunsRequest)(nil),          // 32: cinedex.v1.ListRunsRequest
-	(*ListRunsResponse)(nil),         // 33: cinedex.v1.ListRunsResponse
-	(*RunEntry)(nil),                 // 34: cinedex.v1.RunEntry
-	(*GetLagRequest)(nil),            // 35: cinedex.v1.GetLagRequest
-	(*GetLagResponse)(nil),           // 36: cinedex.v1.GetLagResponse
-	(*Lag)(nil),                      // 37: cinedex.v1.Lag
-	(*LetterFilter)(nil),             // 38: cinedex.v1.LetterFilter
-	(*ListDeadLettersRequest)(nil),   // 39: cinedex.v1.ListDeadLettersRequest
-	(*ListDeadLettersResponse)(nil),  // 40: cinedex.v1.ListDeadLettersResponse
-	(*DeadLetter)(nil),               // 41: cinedex.v1.DeadLetter
-	(*RetryDeadLettersRequest)(nil),  // 42: cinedex.v1.RetryDeadLettersRequest
-	(*RetryDeadLettersResponse)(nil), // 43: cinedex.v1.RetryDeadLettersResponse
-	(*DropDeadLettersRequest)(nil),   // 44: cinedex.v1.DropDeadLettersRequest
-	(*DropDeadLettersResponse)(nil),  // 45: cinedex.v1.DropDeadLettersResponse
-	nil,                              // 46: cinedex.v1.Task.OptionsEntry
-	nil,                              // 47: cinedex.v1.DeadLetter.HeadersEntry
-	(*MediaRef)(nil),                 // 48: cinedex.v1.MediaRef
-	(*Calibration)(nil),              // 49: cinedex.v1.Calibration
-	(*FittedCalibration)(nil),        // 50: cinedex.v1.FittedCalibration
-	(*Run)(nil),                      // 51: cinedex.v1.Run
-	(*Value)(nil),                    // 52: cinedex.v1.Value
+	(*GetMemoryRequest)(nil),         // 11: cinedex.v1.GetMemoryRequest
+	(*GetMemoryResponse)(nil),        // 12: cinedex.v1.GetMemoryResponse
+	(*ProcessMemory)(nil),            // 13: cinedex.v1.ProcessMemory
+	(*MemoryUse)(nil),                // 14: cinedex.v1.MemoryUse
+	(*GetCalibrationsRequest)(nil),   // 15: cinedex.v1.GetCalibrationsRequest
+	(*GetCalibrationsResponse)(nil),  // 16: cinedex.v1.GetCalibrationsResponse
+	(*CalibratedAnswer)(nil),         // 17: cinedex.v1.CalibratedAnswer
+	(*SetCalibrationRequest)(nil),    // 18: cinedex.v1.SetCalibrationRequest
+	(*SetCalibrationResponse)(nil),   // 19: cinedex.v1.SetCalibrationResponse
+	(*PlanJobRequest)(nil),           // 20: cinedex.v1.PlanJobRequest
+	(*PlanJobResponse)(nil),          // 21: cinedex.v1.PlanJobResponse
+	(*SubmitJobRequest)(nil),         // 22: cinedex.v1.SubmitJobRequest
+	(*SubmitJobResponse)(nil),        // 23: cinedex.v1.SubmitJobResponse
+	(*GetJobRequest)(nil),            // 24: cinedex.v1.GetJobRequest
+	(*GetJobResponse)(nil),           // 25: cinedex.v1.GetJobResponse
+	(*ListJobsRequest)(nil),          // 26: cinedex.v1.ListJobsRequest
+	(*ListJobsResponse)(nil),         // 27: cinedex.v1.ListJobsResponse
+	(*ListJobKindsRequest)(nil),      // 28: cinedex.v1.ListJobKindsRequest
+	(*ListJobKindsResponse)(nil),     // 29: cinedex.v1.ListJobKindsResponse
+	(*JobKind)(nil),                  // 30: cinedex.v1.JobKind
+	(*JobOption)(nil),                // 31: cinedex.v1.JobOption
+	(*SteerJobRequest)(nil),          // 32: cinedex.v1.SteerJobRequest
+	(*SteerJobResponse)(nil),         // 33: cinedex.v1.SteerJobResponse
+	(*GetResultRequest)(nil),         // 34: cinedex.v1.GetResultRequest
+	(*GetResultResponse)(nil),        // 35: cinedex.v1.GetResultResponse
+	(*ListRunsRequest)(nil),          // 36: cinedex.v1.ListRunsRequest
+	(*ListRunsResponse)(nil),         // 37: cinedex.v1.ListRunsResponse
+	(*RunEntry)(nil),                 // 38: cinedex.v1.RunEntry
+	(*GetLagRequest)(nil),            // 39: cinedex.v1.GetLagRequest
+	(*GetLagResponse)(nil),           // 40: cinedex.v1.GetLagResponse
+	(*Lag)(nil),                      // 41: cinedex.v1.Lag
+	(*LetterFilter)(nil),             // 42: cinedex.v1.LetterFilter
+	(*ListDeadLettersRequest)(nil),   // 43: cinedex.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),  // 44: cinedex.v1.ListDeadLettersResponse
+	(*DeadLetter)(nil),               // 45: cinedex.v1.DeadLetter
+	(*RetryDeadLettersRequest)(nil),  // 46: cinedex.v1.RetryDeadLettersRequest
+	(*RetryDeadLettersResponse)(nil), // 47: cinedex.v1.RetryDeadLettersResponse
+	(*DropDeadLettersRequest)(nil),   // 48: cinedex.v1.DropDeadLettersRequest
+	(*DropDeadLettersResponse)(nil),  // 49: cinedex.v1.DropDeadLettersResponse
+	nil,                              // 50: cinedex.v1.Task.OptionsEntry
+	nil,                              // 51: cinedex.v1.DeadLetter.HeadersEntry
+	(*MediaRef)(nil),                 // 52: cinedex.v1.MediaRef
+	(*Calibration)(nil),              // 53: cinedex.v1.Calibration
+	(*FittedCalibration)(nil),        // 54: cinedex.v1.FittedCalibration
+	(*Run)(nil),                      // 55: cinedex.v1.Run
+	(*Value)(nil),                    // 56: cinedex.v1.Value
 }
 var file_cinedex_v1_operator_proto_depIdxs = []int32{
 	0,  // 0: cinedex.v1.Job.state:type_name -> cinedex.v1.JobState
@@ -3289,71 +3540,75 @@ var file_cinedex_v1_operator_proto_depIdxs = []int32{
 	9,  // 6: cinedex.v1.Job.batch:type_name -> cinedex.v1.Batch
 	3,  // 7: cinedex.v1.Job.task:type_name -> cinedex.v1.Task
 	1,  // 8: cinedex.v1.Task.selection:type_name -> cinedex.v1.Selection
-	46, // 9: cinedex.v1.Task.options:type_name -> cinedex.v1.Task.OptionsEntry
+	50, // 9: cinedex.v1.Task.options:type_name -> cinedex.v1.Task.OptionsEntry
 	1,  // 10: cinedex.v1.Replay.selection:type_name -> cinedex.v1.Selection
 	1,  // 11: cinedex.v1.Activate.selection:type_name -> cinedex.v1.Selection
 	1,  // 12: cinedex.v1.Collect.selection:type_name -> cinedex.v1.Selection
 	1,  // 13: cinedex.v1.Verify.selection:type_name -> cinedex.v1.Selection
 	1,  // 14: cinedex.v1.Batch.selection:type_name -> cinedex.v1.Selection
-	48, // 15: cinedex.v1.ResultFile.blob:type_name -> cinedex.v1.MediaRef
-	13, // 16: cinedex.v1.GetCalibrationsResponse.answers:type_name -> cinedex.v1.CalibratedAnswer
-	49, // 17: cinedex.v1.CalibratedAnswer.calibration:type_name -> cinedex.v1.Calibration
-	50, // 18: cinedex.v1.CalibratedAnswer.fitted:type_name -> cinedex.v1.FittedCalibration
-	50, // 19: cinedex.v1.SetCalibrationRequest.calibration:type_name -> cinedex.v1.FittedCalibration
-	50, // 20: cinedex.v1.SetCalibrationResponse.calibration:type_name -> cinedex.v1.FittedCalibration
-	2,  // 21: cinedex.v1.PlanJobRequest.job:type_name -> cinedex.v1.Job
-	2,  // 22: cinedex.v1.PlanJobResponse.job:type_name -> cinedex.v1.Job
-	2,  // 23: cinedex.v1.SubmitJobRequest.job:type_name -> cinedex.v1.Job
-	2,  // 24: cinedex.v1.SubmitJobResponse.job:type_name -> cinedex.v1.Job
-	2,  // 25: cinedex.v1.GetJobResponse.job:type_name -> cinedex.v1.Job
-	2,  // 26: cinedex.v1.ListJobsResponse.jobs:type_name -> cinedex.v1.Job
-	26, // 27: cinedex.v1.ListJobKindsResponse.kinds:type_name -> cinedex.v1.JobKind
-	27, // 28: cinedex.v1.JobKind.options:type_name -> cinedex.v1.JobOption
-	2,  // 29: cinedex.v1.SteerJobResponse.job:type_name -> cinedex.v1.Job
-	10, // 30: cinedex.v1.GetResultResponse.files:type_name -> cinedex.v1.ResultFile
-	1,  // 31: cinedex.v1.ListRunsRequest.selection:type_name -> cinedex.v1.Selection
-	34, // 32: cinedex.v1.ListRunsResponse.runs:type_name -> cinedex.v1.RunEntry
-	51, // 33: cinedex.v1.RunEntry.run:type_name -> cinedex.v1.Run
-	37, // 34: cinedex.v1.GetLagResponse.lags:type_name -> cinedex.v1.Lag
-	38, // 35: cinedex.v1.ListDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
-	41, // 36: cinedex.v1.ListDeadLettersResponse.letters:type_name -> cinedex.v1.DeadLetter
-	47, // 37: cinedex.v1.DeadLetter.headers:type_name -> cinedex.v1.DeadLetter.HeadersEntry
-	38, // 38: cinedex.v1.RetryDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
-	38, // 39: cinedex.v1.DropDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
-	52, // 40: cinedex.v1.Task.OptionsEntry.value:type_name -> cinedex.v1.Value
-	16, // 41: cinedex.v1.OperatorService.PlanJob:input_type -> cinedex.v1.PlanJobRequest
-	18, // 42: cinedex.v1.OperatorService.SubmitJob:input_type -> cinedex.v1.SubmitJobRequest
-	20, // 43: cinedex.v1.OperatorService.GetJob:input_type -> cinedex.v1.GetJobRequest
-	22, // 44: cinedex.v1.OperatorService.ListJobs:input_type -> cinedex.v1.ListJobsRequest
-	24, // 45: cinedex.v1.OperatorService.ListJobKinds:input_type -> cinedex.v1.ListJobKindsRequest
-	28, // 46: cinedex.v1.OperatorService.SteerJob:input_type -> cinedex.v1.SteerJobRequest
-	30, // 47: cinedex.v1.OperatorService.GetResult:input_type -> cinedex.v1.GetResultRequest
-	32, // 48: cinedex.v1.OperatorService.ListRuns:input_type -> cinedex.v1.ListRunsRequest
-	35, // 49: cinedex.v1.OperatorService.GetLag:input_type -> cinedex.v1.GetLagRequest
-	39, // 50: cinedex.v1.OperatorService.ListDeadLetters:input_type -> cinedex.v1.ListDeadLettersRequest
-	42, // 51: cinedex.v1.OperatorService.RetryDeadLetters:input_type -> cinedex.v1.RetryDeadLettersRequest
-	44, // 52: cinedex.v1.OperatorService.DropDeadLetters:input_type -> cinedex.v1.DropDeadLettersRequest
-	11, // 53: cinedex.v1.OperatorService.GetCalibrations:input_type -> cinedex.v1.GetCalibrationsRequest
-	14, // 54: cinedex.v1.OperatorService.SetCalibration:input_type -> cinedex.v1.SetCalibrationRequest
-	17, // 55: cinedex.v1.OperatorService.PlanJob:output_type -> cinedex.v1.PlanJobResponse
-	19, // 56: cinedex.v1.OperatorService.SubmitJob:output_type -> cinedex.v1.SubmitJobResponse
-	21, // 57: cinedex.v1.OperatorService.GetJob:output_type -> cinedex.v1.GetJobResponse
-	23, // 58: cinedex.v1.OperatorService.ListJobs:output_type -> cinedex.v1.ListJobsResponse
-	25, // 59: cinedex.v1.OperatorService.ListJobKinds:output_type -> cinedex.v1.ListJobKindsResponse
-	29, // 60: cinedex.v1.OperatorService.SteerJob:output_type -> cinedex.v1.SteerJobResponse
-	31, // 61: cinedex.v1.OperatorService.GetResult:output_type -> cinedex.v1.GetResultResponse
-	33, // 62: cinedex.v1.OperatorService.ListRuns:output_type -> cinedex.v1.ListRunsResponse
-	36, // 63: cinedex.v1.OperatorService.GetLag:output_type -> cinedex.v1.GetLagResponse
-	40, // 64: cinedex.v1.OperatorService.ListDeadLetters:output_type -> cinedex.v1.ListDeadLettersResponse
-	43, // 65: cinedex.v1.OperatorService.RetryDeadLetters:output_type -> cinedex.v1.RetryDeadLettersResponse
-	45, // 66: cinedex.v1.OperatorService.DropDeadLetters:output_type -> cinedex.v1.DropDeadLettersResponse
-	12, // 67: cinedex.v1.OperatorService.GetCalibrations:output_type -> cinedex.v1.GetCalibrationsResponse
-	15, // 68: cinedex.v1.OperatorService.SetCalibration:output_type -> cinedex.v1.SetCalibrationResponse
-	55, // [55:69] is the sub-list for method output_type
-	41, // [41:55] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	52, // 15: cinedex.v1.ResultFile.blob:type_name -> cinedex.v1.MediaRef
+	13, // 16: cinedex.v1.GetMemoryResponse.processes:type_name -> cinedex.v1.ProcessMemory
+	14, // 17: cinedex.v1.ProcessMemory.uses:type_name -> cinedex.v1.MemoryUse
+	17, // 18: cinedex.v1.GetCalibrationsResponse.answers:type_name -> cinedex.v1.CalibratedAnswer
+	53, // 19: cinedex.v1.CalibratedAnswer.calibration:type_name -> cinedex.v1.Calibration
+	54, // 20: cinedex.v1.CalibratedAnswer.fitted:type_name -> cinedex.v1.FittedCalibration
+	54, // 21: cinedex.v1.SetCalibrationRequest.calibration:type_name -> cinedex.v1.FittedCalibration
+	54, // 22: cinedex.v1.SetCalibrationResponse.calibration:type_name -> cinedex.v1.FittedCalibration
+	2,  // 23: cinedex.v1.PlanJobRequest.job:type_name -> cinedex.v1.Job
+	2,  // 24: cinedex.v1.PlanJobResponse.job:type_name -> cinedex.v1.Job
+	2,  // 25: cinedex.v1.SubmitJobRequest.job:type_name -> cinedex.v1.Job
+	2,  // 26: cinedex.v1.SubmitJobResponse.job:type_name -> cinedex.v1.Job
+	2,  // 27: cinedex.v1.GetJobResponse.job:type_name -> cinedex.v1.Job
+	2,  // 28: cinedex.v1.ListJobsResponse.jobs:type_name -> cinedex.v1.Job
+	30, // 29: cinedex.v1.ListJobKindsResponse.kinds:type_name -> cinedex.v1.JobKind
+	31, // 30: cinedex.v1.JobKind.options:type_name -> cinedex.v1.JobOption
+	2,  // 31: cinedex.v1.SteerJobResponse.job:type_name -> cinedex.v1.Job
+	10, // 32: cinedex.v1.GetResultResponse.files:type_name -> cinedex.v1.ResultFile
+	1,  // 33: cinedex.v1.ListRunsRequest.selection:type_name -> cinedex.v1.Selection
+	38, // 34: cinedex.v1.ListRunsResponse.runs:type_name -> cinedex.v1.RunEntry
+	55, // 35: cinedex.v1.RunEntry.run:type_name -> cinedex.v1.Run
+	41, // 36: cinedex.v1.GetLagResponse.lags:type_name -> cinedex.v1.Lag
+	42, // 37: cinedex.v1.ListDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
+	45, // 38: cinedex.v1.ListDeadLettersResponse.letters:type_name -> cinedex.v1.DeadLetter
+	51, // 39: cinedex.v1.DeadLetter.headers:type_name -> cinedex.v1.DeadLetter.HeadersEntry
+	42, // 40: cinedex.v1.RetryDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
+	42, // 41: cinedex.v1.DropDeadLettersRequest.filter:type_name -> cinedex.v1.LetterFilter
+	56, // 42: cinedex.v1.Task.OptionsEntry.value:type_name -> cinedex.v1.Value
+	20, // 43: cinedex.v1.OperatorService.PlanJob:input_type -> cinedex.v1.PlanJobRequest
+	22, // 44: cinedex.v1.OperatorService.SubmitJob:input_type -> cinedex.v1.SubmitJobRequest
+	24, // 45: cinedex.v1.OperatorService.GetJob:input_type -> cinedex.v1.GetJobRequest
+	26, // 46: cinedex.v1.OperatorService.ListJobs:input_type -> cinedex.v1.ListJobsRequest
+	28, // 47: cinedex.v1.OperatorService.ListJobKinds:input_type -> cinedex.v1.ListJobKindsRequest
+	32, // 48: cinedex.v1.OperatorService.SteerJob:input_type -> cinedex.v1.SteerJobRequest
+	34, // 49: cinedex.v1.OperatorService.GetResult:input_type -> cinedex.v1.GetResultRequest
+	36, // 50: cinedex.v1.OperatorService.ListRuns:input_type -> cinedex.v1.ListRunsRequest
+	39, // 51: cinedex.v1.OperatorService.GetLag:input_type -> cinedex.v1.GetLagRequest
+	11, // 52: cinedex.v1.OperatorService.GetMemory:input_type -> cinedex.v1.GetMemoryRequest
+	43, // 53: cinedex.v1.OperatorService.ListDeadLetters:input_type -> cinedex.v1.ListDeadLettersRequest
+	46, // 54: cinedex.v1.OperatorService.RetryDeadLetters:input_type -> cinedex.v1.RetryDeadLettersRequest
+	48, // 55: cinedex.v1.OperatorService.DropDeadLetters:input_type -> cinedex.v1.DropDeadLettersRequest
+	15, // 56: cinedex.v1.OperatorService.GetCalibrations:input_type -> cinedex.v1.GetCalibrationsRequest
+	18, // 57: cinedex.v1.OperatorService.SetCalibration:input_type -> cinedex.v1.SetCalibrationRequest
+	21, // 58: cinedex.v1.OperatorService.PlanJob:output_type -> cinedex.v1.PlanJobResponse
+	23, // 59: cinedex.v1.OperatorService.SubmitJob:output_type -> cinedex.v1.SubmitJobResponse
+	25, // 60: cinedex.v1.OperatorService.GetJob:output_type -> cinedex.v1.GetJobResponse
+	27, // 61: cinedex.v1.OperatorService.ListJobs:output_type -> cinedex.v1.ListJobsResponse
+	29, // 62: cinedex.v1.OperatorService.ListJobKinds:output_type -> cinedex.v1.ListJobKindsResponse
+	33, // 63: cinedex.v1.OperatorService.SteerJob:output_type -> cinedex.v1.SteerJobResponse
+	35, // 64: cinedex.v1.OperatorService.GetResult:output_type -> cinedex.v1.GetResultResponse
+	37, // 65: cinedex.v1.OperatorService.ListRuns:output_type -> cinedex.v1.ListRunsResponse
+	40, // 66: cinedex.v1.OperatorService.GetLag:output_type -> cinedex.v1.GetLagResponse
+	12, // 67: cinedex.v1.OperatorService.GetMemory:output_type -> cinedex.v1.GetMemoryResponse
+	44, // 68: cinedex.v1.OperatorService.ListDeadLetters:output_type -> cinedex.v1.ListDeadLettersResponse
+	47, // 69: cinedex.v1.OperatorService.RetryDeadLetters:output_type -> cinedex.v1.RetryDeadLettersResponse
+	49, // 70: cinedex.v1.OperatorService.DropDeadLetters:output_type -> cinedex.v1.DropDeadLettersResponse
+	16, // 71: cinedex.v1.OperatorService.GetCalibrations:output_type -> cinedex.v1.GetCalibrationsResponse
+	19, // 72: cinedex.v1.OperatorService.SetCalibration:output_type -> cinedex.v1.SetCalibrationResponse
+	58, // [58:73] is the sub-list for method output_type
+	43, // [43:58] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_operator_proto_init() }
@@ -3378,7 +3633,7 @@ func file_cinedex_v1_operator_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cinedex_v1_operator_proto_rawDesc), len(file_cinedex_v1_operator_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   47,
+			NumMessages:   51,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -301,6 +301,17 @@ func (s *Store) Ready(ctx context.Context) error {
 	return s.writable()
 }
 
+// Memory implements telemetry.MemoryHolder: Pebble allocates blocks and the latest writes outside of Go's heap.
+func (s *Store) Memory() (folder string, heap, outside int64) {
+	leave, err := s.enter(context.Background())
+	if err != nil {
+		return s.cfg.Dir, 0, 0
+	}
+	defer leave()
+	m := s.db.Metrics()
+	return s.cfg.Dir, 0, m.BlockCache.Size + int64(m.MemTable.Size+m.MemTable.ZombieSize)
+}
+
 // Version implements store.Store.
 func (s *Store) Version(ctx context.Context) (int64, error) {
 	leave, err := s.enter(ctx)

@@ -14,6 +14,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/rpc"
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
+	"github.com/cinedex/cinedex/pkg/telemetry"
 	"github.com/cinedex/cinedex/services/operator/jobs"
 	"github.com/cinedex/cinedex/services/operator/operating"
 )
@@ -23,9 +24,11 @@ const MaxRequestBytes = 4 << 20
 
 // Deps is built by main.
 type Deps struct {
-	Operating  *operating.Service
-	Catalogue  Catalogue
-	Events     *events.Client
+	Operating *operating.Service
+	Catalogue Catalogue
+	Events    *events.Client
+	// Memory tells what the memory of the process is used for; nil knows no stores.
+	Memory     *telemetry.Memory
 	Authoriser authz.Authoriser
 	// Audit gets a line of each call; nil keeps none.
 	Audit *audit.Log
@@ -43,6 +46,9 @@ type Server struct {
 func New(deps Deps) (*Server, error) {
 	if deps.Authoriser == nil {
 		return nil, errkind.New(errkind.Invalid, "the operators' API needs an authoriser: without one nothing is answered")
+	}
+	if deps.Memory == nil {
+		deps.Memory = &telemetry.Memory{}
 	}
 	return &Server{deps: deps}, nil
 }

@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +24,7 @@ import (
 	pb "github.com/cinedex/cinedex/pkg/schema/cinedexv1"
 	"github.com/cinedex/cinedex/pkg/schema/cinedexv1/cinedexv1connect"
 	"github.com/cinedex/cinedex/pkg/store/pebblestore"
+	"github.com/cinedex/cinedex/pkg/telemetry"
 	"github.com/cinedex/cinedex/services/operator/operating"
 	"github.com/cinedex/cinedex/services/operator/operatorapi"
 )
@@ -106,7 +109,9 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := operatorapi.New(operatorapi.Deps{Operating: jobs, Events: w.events, Log: log, Audit: record, Authoriser: known{
+	memory := &telemetry.Memory{}
+	memory.Hold("store", s)
+	api, err := operatorapi.New(operatorapi.Deps{Operating: jobs, Events: w.events, Memory: memory, Log: log, Audit: record, Authoriser: known{
 		"op": authz.NewCaller("op", []string{"*"}, authz.Operator), "reader": authz.NewCaller("reader", []string{"*"}),
 	}})
 	if err != nil {
@@ -237,12 +242,33 @@ func TestLag(t *testing.T) {
 	}
 }
 
+// TestMemory asks for the memory of the answering process.
+func TestMemory(t *testing.T) {
+	w := newWorld(t)
+	r, err := w.as("op").GetMemory(t.Context(), connect.NewRequest(&pb.GetMemoryRequest{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := r.Msg.GetProcesses()[0]
+	of := map[string]int64{}
+	for _, u := range p.GetUses() {
+		of[u.GetPurpose()+" "+u.GetPart()] = u.GetBytes()
+	}
+	if p.GetPid() != int64(os.Getpid()) || of["go_heap "] < 1<<20 || of["outside store"] < 128<<10 {
+		t.Errorf("%v", p)
+	}
+	if runtime.GOOS == "linux" && (of["files program"] < 1<<20 || p.GetDroppable() < of["files program"]/2 || p.GetResident() <= p.GetDroppable()) {
+		t.Errorf("%v", p)
+	}
+}
+
 func TestRolesAndAudit(t *testing.T) {
 	w := newWorld(t)
 	for who, want := range map[string]connect.Code{"reader": connect.CodePermissionDenied, "nobody": connect.CodeUnauthenticated} {
 		c := w.as(who)
 		for call, err := range map[string]error{
 			"lag":          second(c.GetLag(t.Context(), connect.NewRequest(&pb.GetLagRequest{}))),
+			"memory":       second(c.GetMemory(t.Context(), connect.NewRequest(&pb.GetMemoryRequest{}))),
 			"list":         second(c.ListDeadLetters(t.Context(), connect.NewRequest(&pb.ListDeadLettersRequest{}))),
 			"retry":        second(c.RetryDeadLetters(t.Context(), connect.NewRequest(&pb.RetryDeadLettersRequest{}))),
 			"drop":         second(c.DropDeadLetters(t.Context(), connect.NewRequest(&pb.DropDeadLettersRequest{}))),
@@ -265,8 +291,8 @@ func TestRolesAndAudit(t *testing.T) {
 			t.Errorf("the audit log has no %q: %s", want, w.audit.String())
 		}
 	}
-	if n := strings.Count(w.audit.String(), "\n"); n != 18 {
-		t.Errorf("%d lines of 18 calls", n)
+	if n := strings.Count(w.audit.String(), "\n"); n != 20 {
+		t.Errorf("%d lines of 20 calls", n)
 	}
 }
 

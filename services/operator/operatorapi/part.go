@@ -24,7 +24,7 @@ func (p *Part) Open(_ context.Context, on *platform.Platform) (platform.Service,
 	if err != nil {
 		return platform.Service{}, err
 	}
-	api, err := New(Deps{Operating: jobs, Catalogue: on.Follower, Events: on.Events, Authoriser: on.Authoriser, Audit: on.Audit, Log: on.Log})
+	api, err := New(Deps{Operating: jobs, Catalogue: on.Follower, Events: on.Events, Memory: on.Memory, Authoriser: on.Authoriser, Audit: on.Audit, Log: on.Log})
 	if err != nil {
 		return platform.Service{}, err
 	}

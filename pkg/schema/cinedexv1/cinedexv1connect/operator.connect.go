@@ -58,6 +58,9 @@ const (
 	OperatorServiceListRunsProcedure = "/cinedex.v1.OperatorService/ListRuns"
 	// OperatorServiceGetLagProcedure is the fully-qualified name of the OperatorService's GetLag RPC.
 	OperatorServiceGetLagProcedure = "/cinedex.v1.OperatorService/GetLag"
+	// OperatorServiceGetMemoryProcedure is the fully-qualified name of the OperatorService's GetMemory
+	// RPC.
+	OperatorServiceGetMemoryProcedure = "/cinedex.v1.OperatorService/GetMemory"
 	// OperatorServiceListDeadLettersProcedure is the fully-qualified name of the OperatorService's
 	// ListDeadLetters RPC.
 	OperatorServiceListDeadLettersProcedure = "/cinedex.v1.OperatorService/ListDeadLetters"
@@ -91,6 +94,8 @@ type OperatorServiceClient interface {
 	ListRuns(context.Context, *connect.Request[cinedexv1.ListRunsRequest]) (*connect.Response[cinedexv1.ListRunsResponse], error)
 	// How far each hop is behind.
 	GetLag(context.Context, *connect.Request[cinedexv1.GetLagRequest]) (*connect.Response[cinedexv1.GetLagResponse], error)
+	// What the memory of the answering process is used for, and how much of the memory the kernel may drop.
+	GetMemory(context.Context, *connect.Request[cinedexv1.GetMemoryRequest]) (*connect.Response[cinedexv1.GetMemoryResponse], error)
 	ListDeadLetters(context.Context, *connect.Request[cinedexv1.ListDeadLettersRequest]) (*connect.Response[cinedexv1.ListDeadLettersResponse], error)
 	RetryDeadLetters(context.Context, *connect.Request[cinedexv1.RetryDeadLettersRequest]) (*connect.Response[cinedexv1.RetryDeadLettersResponse], error)
 	DropDeadLetters(context.Context, *connect.Request[cinedexv1.DropDeadLettersRequest]) (*connect.Response[cinedexv1.DropDeadLettersResponse], error)
@@ -165,6 +170,12 @@ func NewOperatorServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithSchema(operatorServiceMethods.ByName("GetLag")),
 			connect.WithClientOptions(opts...),
 		),
+		getMemory: connect.NewClient[cinedexv1.GetMemoryRequest, cinedexv1.GetMemoryResponse](
+			httpClient,
+			baseURL+OperatorServiceGetMemoryProcedure,
+			connect.WithSchema(operatorServiceMethods.ByName("GetMemory")),
+			connect.WithClientOptions(opts...),
+		),
 		listDeadLetters: connect.NewClient[cinedexv1.ListDeadLettersRequest, cinedexv1.ListDeadLettersResponse](
 			httpClient,
 			baseURL+OperatorServiceListDeadLettersProcedure,
@@ -209,6 +220,7 @@ type operatorServiceClient struct {
 	getResult        *connect.Client[cinedexv1.GetResultRequest, cinedexv1.GetResultResponse]
 	listRuns         *connect.Client[cinedexv1.ListRunsRequest, cinedexv1.ListRunsResponse]
 	getLag           *connect.Client[cinedexv1.GetLagRequest, cinedexv1.GetLagResponse]
+	getMemory        *connect.Client[cinedexv1.GetMemoryRequest, cinedexv1.GetMemoryResponse]
 	listDeadLetters  *connect.Client[cinedexv1.ListDeadLettersRequest, cinedexv1.ListDeadLettersResponse]
 	retryDeadLetters *connect.Client[cinedexv1.RetryDeadLettersRequest, cinedexv1.RetryDeadLettersResponse]
 	dropDeadLetters  *connect.Client[cinedexv1.DropDeadLettersRequest, cinedexv1.DropDeadLettersResponse]
@@ -261,6 +273,11 @@ func (c *operatorServiceClient) GetLag(ctx context.Context, req *connect.Request
 	return c.getLag.CallUnary(ctx, req)
 }
 
+// GetMemory calls cinedex.v1.OperatorService.GetMemory.
+func (c *operatorServiceClient) GetMemory(ctx context.Context, req *connect.Request[cinedexv1.GetMemoryRequest]) (*connect.Response[cinedexv1.GetMemoryResponse], error) {
+	return c.getMemory.CallUnary(ctx, req)
+}
+
 // ListDeadLetters calls cinedex.v1.OperatorService.ListDeadLetters.
 func (c *operatorServiceClient) ListDeadLetters(ctx context.Context, req *connect.Request[cinedexv1.ListDeadLettersRequest]) (*connect.Response[cinedexv1.ListDeadLettersResponse], error) {
 	return c.listDeadLetters.CallUnary(ctx, req)
@@ -302,6 +319,8 @@ type OperatorServiceHandler interface {
 	ListRuns(context.Context, *connect.Request[cinedexv1.ListRunsRequest]) (*connect.Response[cinedexv1.ListRunsResponse], error)
 	// How far each hop is behind.
 	GetLag(context.Context, *connect.Request[cinedexv1.GetLagRequest]) (*connect.Response[cinedexv1.GetLagResponse], error)
+	// What the memory of the answering process is used for, and how much of the memory the kernel may drop.
+	GetMemory(context.Context, *connect.Request[cinedexv1.GetMemoryRequest]) (*connect.Response[cinedexv1.GetMemoryResponse], error)
 	ListDeadLetters(context.Context, *connect.Request[cinedexv1.ListDeadLettersRequest]) (*connect.Response[cinedexv1.ListDeadLettersResponse], error)
 	RetryDeadLetters(context.Context, *connect.Request[cinedexv1.RetryDeadLettersRequest]) (*connect.Response[cinedexv1.RetryDeadLettersResponse], error)
 	DropDeadLetters(context.Context, *connect.Request[cinedexv1.DropDeadLettersRequest]) (*connect.Response[cinedexv1.DropDeadLettersResponse], error)
@@ -372,6 +391,12 @@ func NewOperatorServiceHandler(svc OperatorServiceHandler, opts ...connect.Handl
 		connect.WithSchema(operatorServiceMethods.ByName("GetLag")),
 		connect.WithHandlerOptions(opts...),
 	)
+	operatorServiceGetMemoryHandler := connect.NewUnaryHandler(
+		OperatorServiceGetMemoryProcedure,
+		svc.GetMemory,
+		connect.WithSchema(operatorServiceMethods.ByName("GetMemory")),
+		connect.WithHandlerOptions(opts...),
+	)
 	operatorServiceListDeadLettersHandler := connect.NewUnaryHandler(
 		OperatorServiceListDeadLettersProcedure,
 		svc.ListDeadLetters,
@@ -422,6 +447,8 @@ func NewOperatorServiceHandler(svc OperatorServiceHandler, opts ...connect.Handl
 			operatorServiceListRunsHandler.ServeHTTP(w, r)
 		case OperatorServiceGetLagProcedure:
 			operatorServiceGetLagHandler.ServeHTTP(w, r)
+		case OperatorServiceGetMemoryProcedure:
+			operatorServiceGetMemoryHandler.ServeHTTP(w, r)
 		case OperatorServiceListDeadLettersProcedure:
 			operatorServiceListDeadLettersHandler.ServeHTTP(w, r)
 		case OperatorServiceRetryDeadLettersProcedure:
@@ -475,6 +502,10 @@ func (UnimplementedOperatorServiceHandler) ListRuns(context.Context, *connect.Re
 
 func (UnimplementedOperatorServiceHandler) GetLag(context.Context, *connect.Request[cinedexv1.GetLagRequest]) (*connect.Response[cinedexv1.GetLagResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.OperatorService.GetLag is not implemented"))
+}
+
+func (UnimplementedOperatorServiceHandler) GetMemory(context.Context, *connect.Request[cinedexv1.GetMemoryRequest]) (*connect.Response[cinedexv1.GetMemoryResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cinedex.v1.OperatorService.GetMemory is not implemented"))
 }
 
 func (UnimplementedOperatorServiceHandler) ListDeadLetters(context.Context, *connect.Request[cinedexv1.ListDeadLettersRequest]) (*connect.Response[cinedexv1.ListDeadLettersResponse], error) {

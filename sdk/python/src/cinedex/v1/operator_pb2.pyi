@@ -106,6 +106,28 @@ class ResultFile(Message):
     rows: int
     def __init__(self, *, blob: noun_pb2.MediaRef | None = ..., name: str | None = ..., sha256: str | None = ..., bytes: int | None = ..., rows: int | None = ...) -> None: ...
 
+class GetMemoryRequest(Message):
+    def __init__(self) -> None: ...
+
+class GetMemoryResponse(Message):
+    processes: Any  # a list of ProcessMemory
+    def __init__(self, *, processes: Iterable[ProcessMemory] | None = ...) -> None: ...
+
+class ProcessMemory(Message):
+    name: str
+    pid: int
+    resident: int
+    droppable: int
+    uses: Any  # a list of MemoryUse
+    def __init__(self, *, name: str | None = ..., pid: int | None = ..., resident: int | None = ..., droppable: int | None = ..., uses: Iterable[MemoryUse] | None = ...) -> None: ...
+
+class MemoryUse(Message):
+    purpose: str
+    part: str
+    bytes: int
+    droppable: int
+    def __init__(self, *, purpose: str | None = ..., part: str | None = ..., bytes: int | None = ..., droppable: int | None = ...) -> None: ...
+
 class GetCalibrationsRequest(Message):
     algorithm: str
     version: str
