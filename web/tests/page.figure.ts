@@ -88,6 +88,7 @@ test("the page over a large library", async ({ page, browser }) => {
   await page.goto(`${shared().url}${path}?q=${encodeURIComponent("zulu1")}`);
   await expect(hits(page).first()).toBeVisible();
   await answered(page);
+  await expect(page.locator(".facets")).toBeVisible(); // the exact count comes with the facets
   measures.hits = Number(await page.locator("[aria-setsize]").first().getAttribute("aria-setsize"));
   await page.mouse.move(600, 500);
   const scrolled = page.evaluate(

@@ -41,7 +41,8 @@ export function Grid({ of, hits }: { of: Answer; hits: Hit[] }) {
   const list = useRef<HTMLDivElement>(null);
   const width = useWidth(list);
   const { across, tile } = columns(width || 1200);
-  const { shown, matches } = useMemo(() => banded(hits, of.cursor ? Number(of.first.total?.count ?? 0n) : 0), [hits, of.cursor]);
+  const promised = of.cursor ? Number(of.first.total?.count ?? 0n) : 0; // the exact count comes after the hits
+  const { shown, matches } = useMemo(() => banded(hits, promised), [hits, promised]);
   const all = shown.length;
   const rows = useMemo(() => rowsOf(matches, all, across), [matches, all, across]);
   const tileHeight = Math.round((tile * 9) / 16) + wordsHeight(tile);
