@@ -68,6 +68,9 @@ type keptBoth struct {
 	set    *flat.Set
 }
 
+// groupFiltersKept bounds how many sets of a filter are kept.
+const groupFiltersKept = 8
+
 // bothKept bounds how many sets of a scope and a filter are kept.
 const bothKept = 16
 
@@ -353,7 +356,7 @@ func (g *groups) filtered(ctx context.Context, key string, t taken) (*flat.Set, 
 		}
 	}
 	k := &keptSet{filter: key, groups: len(g.of), set: flat.NewSet(all...)}
-	if len(g.filters) == filtersKept {
+	if len(g.filters) == groupFiltersKept {
 		g.filters = slices.Delete(g.filters, 0, 1)
 	}
 	g.filters = append(g.filters, k)

@@ -34,8 +34,8 @@ type sightOf struct {
 // fewVisible says which share of the documents is few: a question that sees fewer looks at the visible documents alone.
 const fewVisible = 16
 
-// filtersKept bounds how many filters of each segment are kept.
-const filtersKept = 8
+// filtersKept bounds how many filters of each segment are kept. Suggestions ask every leaf of words at each key, and each leaf has a filter.
+const filtersKept = 64
 
 func newSights(docs uint64, scopes int) sights {
 	// A bitmap takes at most an eighth of a byte a document.
@@ -206,6 +206,9 @@ func (v *view) look(scope *hiding, kept *sights, f search.Filter) error {
 		}
 		narrowed = newHiding(docs, len(v.cols.runOf))
 		kept.narrowed.put(key.filter, narrowed)
+	}
+	if narrowed.all {
+		return nil // no document passes, and a sight would take the place of a sight with documents
 	}
 	s := &sight{}
 	for _, part := range []*roaring.Bitmap{scope.docs, key.deleted, narrowed.docs} {
