@@ -137,18 +137,21 @@ func (w *window) look(ctx context.Context) error {
 	if !w.told || more != w.more || !slices.Equal(order, w.order) {
 		m.Order, m.More = order, more
 	}
-	for i, l := range listed {
-		e, running, err := w.s.entry(ctx, w.caller, l, posters[i])
-		if err != nil {
-			return err
-		}
-		busy = busy || running
+	entries, err := sideBySide(ctx, listed, func(ctx context.Context, i int, l gateway.Listed) (e entry, err error) {
+		e.LibraryEntry, e.busy, err = w.s.entry(ctx, w.caller, l, posters[i])
+		return e, err
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		busy = busy || e.busy
 		if w.known[e.GetAsset()] == e.GetStamp() {
 			continue
 		}
 		w.known[e.GetAsset()] = e.GetStamp()
 		audit.From(ctx).Told(1, e.GetTitle().GetId())
-		if m.Entries = append(m.Entries, e); len(m.GetEntries()) == windowPage {
+		if m.Entries = append(m.Entries, e.LibraryEntry); len(m.GetEntries()) == windowPage {
 			if err := w.send(&m); err != nil {
 				return err
 			}
@@ -187,6 +190,12 @@ func (w *window) assets(ctx context.Context) (listed []gateway.Listed, more bool
 		return !more
 	})
 	return listed, more, err
+}
+
+// An entry is an asset as the first view shows it, and whether a run is under way.
+type entry struct {
+	*pb.LibraryEntry
+	busy bool
 }
 
 // entry returns an asset as the first view shows it, and whether a run is under way.

@@ -268,16 +268,11 @@ func (s *Server) getStatus(ctx context.Context, req *pb.GetStatusRequest) (*pb.G
 	if err != nil {
 		return nil, err
 	}
-	resp := &pb.GetStatusResponse{Assets: make([]*pb.AssetStatus, len(page))}
-	reading, readCtx := errgroup.WithContext(ctx)
-	reading.SetLimit(statusesAtOnce)
-	for i, l := range page {
-		reading.Go(func() (err error) {
-			resp.Assets[i], err = s.statusOf(readCtx, caller, l)
-			return err
-		})
-	}
-	if err := reading.Wait(); err != nil {
+	resp := &pb.GetStatusResponse{}
+	resp.Assets, err = sideBySide(ctx, page, func(ctx context.Context, _ int, l gateway.Listed) (*pb.AssetStatus, error) {
+		return s.statusOf(ctx, caller, l)
+	})
+	if err != nil {
 		return nil, err
 	}
 	for _, status := range resp.Assets {
@@ -289,8 +284,25 @@ func (s *Server) getStatus(ctx context.Context, req *pb.GetStatusRequest) (*pb.G
 	return resp, nil
 }
 
-// statusesAtOnce is how many assets of a page are read at once. A store across a network answers each asset in milliseconds.
-const statusesAtOnce = 8
+// assetsAtOnce is how many assets of a page are read at once. A store across a network answers each asset in milliseconds.
+const assetsAtOnce = 8
+
+// sideBySide reads the assets of a page side by side, and returns what was read in the order of the page. The first error ends the reading.
+func sideBySide[T any](ctx context.Context, page []gateway.Listed, read func(ctx context.Context, i int, l gateway.Listed) (T, error)) ([]T, error) {
+	all := make([]T, len(page))
+	reading, ctx := errgroup.WithContext(ctx)
+	reading.SetLimit(assetsAtOnce)
+	for i, l := range page {
+		reading.Go(func() (err error) {
+			all[i], err = read(ctx, i, l)
+			return err
+		})
+	}
+	if err := reading.Wait(); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
 
 // statusOf tells how far an asset is.
 func (s *Server) statusOf(ctx context.Context, caller *authz.Caller, l gateway.Listed) (*pb.AssetStatus, error) {

@@ -2,9 +2,11 @@ package searchapi_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -156,6 +158,50 @@ func TestWatchLibrary(t *testing.T) {
 	behind.until("a window", func() bool { return len(behind.order) == 2 && len(behind.entries) == 2 })
 	if !behind.more || slices.Contains(behind.order, id) {
 		t.Errorf("the window behind: %v, more %t", behind.order, behind.more)
+	}
+}
+
+// A pair is a store that reads the runs of an asset only while another caller reads the runs of an asset.
+type pair struct {
+	store.Store
+	readers atomic.Int32
+	met     chan struct{}
+}
+
+func (p *pair) RunsOf(ctx context.Context, asset string) ([]*pb.Run, error) {
+	if p.readers.Add(1) == 2 {
+		close(p.met)
+	}
+	select {
+	case <-p.met:
+		return p.Store.RunsOf(ctx, asset)
+	case <-time.After(10 * time.Second):
+		return nil, errors.New("nobody reads the runs of another asset meanwhile")
+	}
+}
+
+// TestSideBySide: the assets of a window, and of a page of statuses, are read side by side.
+func TestSideBySide(t *testing.T) {
+	l := apitest.New(t)
+	for _, title := range []string{"one", "two", "three"} {
+		l.Add(apitest.Film{Title: title, Shots: []apitest.Shot{{Seconds: 4, Colour: apitest.Red}}})
+	}
+	serve := func() *apitest.Server {
+		return l.Serve(map[string][]string{"ann": {"*"}}, func(_ *gateway.Config, d *searchapi.Deps) {
+			d.Store = &pair{Store: d.Store, met: make(chan struct{})}
+		})
+	}
+	w := watchLibrary(t, serve(), "ann", &pb.WatchLibraryRequest{})
+	w.until("the films", func() bool { return len(w.entries) == 3 && len(w.order) == 3 })
+	w.end()
+	r, err := cinedexv1connect.NewSearchServiceClient(http.DefaultClient, serve().URL).GetStatus(t.Context(), as("ann", &pb.GetStatusRequest{}))
+	if err != nil || len(r.Msg.GetAssets()) != 3 {
+		t.Fatalf("%v, %v", err, r)
+	}
+	for i, a := range r.Msg.GetAssets() { // in the order of the library
+		if a.GetAsset() != w.order[i] {
+			t.Errorf("asset %d is %s, and %s in the window", i, a.GetAsset(), w.order[i])
+		}
 	}
 }
 
