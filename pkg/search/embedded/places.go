@@ -51,18 +51,12 @@ func (p *places) bytes() int {
 // blockPlaces is how many places have a reach together.
 const blockPlaces = 32
 
-// A placed is a document on the way to its place.
-type placed struct {
-	asset, doc, look uint32
-	confidence       float32
-	interval         schema.Interval
-}
-
-// A placing gathers documents of a segment.
+// A placing gathers documents of a segment. The gathered documents become the spots of the places, so that the documents of a large segment are in memory
+// once.
 type placing struct {
 	view   *view
 	runs   []string // by number
-	docs   []placed
+	docs   []spot   // on the way: run is the number of the asset, and ordinal the document
 	assets map[string]uint32
 	names  []string // of assets, by number
 	looks  map[search.Look]uint32
@@ -76,12 +70,12 @@ func newPlaces(ctx context.Context, v *view, runs []string, docs *roaring.Bitmap
 	var err error
 	if docs == nil {
 		n := uint32(len(v.cols.runOf))
-		g.docs = make([]placed, 0, n)
+		g.docs = make([]spot, 0, n)
 		for doc := uint32(0); doc < n && err == nil; doc++ {
 			err = g.add(ctx, doc)
 		}
 	} else {
-		g.docs = make([]placed, 0, docs.GetCardinality())
+		g.docs = make([]spot, 0, docs.GetCardinality())
 		for it := docs.Iterator(); it.HasNext() && err == nil; {
 			err = g.add(ctx, it.Next())
 		}
@@ -110,17 +104,17 @@ func (g *placing) add(ctx context.Context, doc uint32) error {
 		if err != nil {
 			return err
 		}
-		d := placed{doc: doc, interval: r.interval, confidence: r.confidence}
+		d := spot{ordinal: doc, interval: r.interval, confidence: r.confidence}
 		if len(g.names) > 0 && g.names[g.last] == string(r.asset) {
-			d.asset = g.last
+			d.run = g.last
 		} else if n, ok := g.assets[string(r.asset)]; ok {
-			d.asset = n
+			d.run = n
 		} else {
-			d.asset = uint32(len(g.names))
+			d.run = uint32(len(g.names))
 			g.names = append(g.names, string(r.asset))
-			g.assets[g.names[d.asset]] = d.asset
+			g.assets[g.names[d.run]] = d.run
 		}
-		g.last = d.asset
+		g.last = d.run
 		// The compiler makes no strings for a look that is known.
 		n, ok := g.looks[search.Look{Kind: string(r.kind), Language: string(r.language)}]
 		if !ok {
@@ -147,7 +141,7 @@ func (g *placing) sorted() *places {
 		p.assets[i], rank[a] = g.names[a], uint32(i)
 	}
 	for _, d := range g.docs {
-		p.from[rank[d.asset]+1]++
+		p.from[rank[d.run]+1]++
 	}
 	for i := range p.assets {
 		p.from[i+1] += p.from[i]
@@ -156,7 +150,7 @@ func (g *placing) sorted() *places {
 	docs, next := g.docs, slices.Clone(p.from)
 	for i := range p.assets {
 		for at := next[i]; at < p.from[i+1]; at = next[i] {
-			of := rank[docs[at].asset]
+			of := rank[docs[at].run]
 			docs[at], docs[next[of]] = docs[next[of]], docs[at]
 			next[of]++
 		}
@@ -169,22 +163,25 @@ func (g *placing) sorted() *places {
 }
 
 // compare compares two documents of an asset.
-func (g *placing) compare(a, b placed) int {
+func (g *placing) compare(a, b spot) int {
 	if c := cmp.Or(cmp.Compare(a.interval.Start, b.interval.Start), cmp.Compare(a.interval.End, b.interval.End)); c != 0 {
 		return c
 	}
 	cols := g.view.cols
-	if x, y := cols.runOf[a.doc], cols.runOf[b.doc]; x != y {
+	if x, y := cols.runOf[a.ordinal], cols.runOf[b.ordinal]; x != y {
 		return strings.Compare(g.runs[x], g.runs[y])
 	}
-	return cmp.Compare(cols.ordinals[a.doc], cols.ordinals[b.doc])
+	return cmp.Compare(cols.ordinals[a.ordinal], cols.ordinals[b.ordinal])
 }
 
-func (p *places) fill(docs []placed, cols *columns) {
-	p.docs, p.spots = make([]uint32, len(docs)), make([]spot, len(docs))
-	for i, d := range docs {
-		p.docs[i] = d.doc
-		p.spots[i] = spot{d.interval, cols.runOf[d.doc], cols.ordinals[d.doc], d.look, d.confidence}
+// fill makes spots of sorted documents, in place.
+func (p *places) fill(docs []spot, cols *columns) {
+	p.docs, p.spots = make([]uint32, len(docs)), docs
+	p.reach = make([]schema.Time, 0, (len(docs)+blockPlaces-1)/blockPlaces)
+	for i := range docs {
+		d := &docs[i]
+		doc := d.ordinal
+		p.docs[i], d.run, d.ordinal = doc, cols.runOf[doc], cols.ordinals[doc]
 		if i%blockPlaces == 0 {
 			p.reach = append(p.reach, d.interval.End)
 		}
