@@ -749,7 +749,7 @@ func (g *caller) read() call {
 	switch g.rnd.IntN(6) {
 	case 5:
 		typed := pick(g, g.words(), "the "+g.title(), pick(g, "l", "ca", "hid", "dial"))
-		return g.rpc("Suggest", "Suggest", map[string]any{"typed": typed[:1+g.rnd.IntN(len(typed))]})
+		return g.rpc("Suggest", "Suggest", map[string]any{"typed": typed[:1+g.rnd.IntN(len(typed))], "filter": pick(g, nil, map[string]any{"titles": []string{g.title()}})})
 	case 0:
 		return g.rpc("ListTitles", "ListTitles", map[string]any{"limit": pick(g, 1, 2, 100)})
 	case 1:

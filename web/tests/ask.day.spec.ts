@@ -183,6 +183,12 @@ test("the question is shown as one line of the query language, and taken back", 
   await expect(box(page)).toHaveValue(/title:/);
   await page.getByRole("button", { name: /one line/i }).click();
   await expect(chips(page).first()).toContainText("The Lighthouse");
+  // The chip of the title narrows the suggestions: the lightning is said in another film, and the whistle in the film of the chip.
+  await box(page).fill("lightn");
+  await expect(page.locator("#suggestions")).toHaveAttribute("data-typed", "lightn");
+  await expect(suggestions(page)).toHaveCount(0);
+  await box(page).fill("whis");
+  await expect(page.getByRole("listbox")).toContainText(/whistle/i);
 });
 
 test("each key brings suggestions with what they are", async ({ page }) => {

@@ -3101,7 +3101,12 @@ type SuggestRequest struct {
 	// word that they say, and things seen. The same library gives the same suggestions. Invalid: typed is set as well.
 	FirstView bool `protobuf:"varint,3,opt,name=first_view,json=firstView,proto3" json:"first_view,omitempty"`
 	// BCP 47. Beside first_view: lines in this language, or in every language where no line is in this language. Empty: every language.
-	Language      string `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`
+	Language string `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`
+	// What is suggested is from the items that pass the filter, as the hits of SearchRequest.filter are: the filter of the rest of the question.
+	//   - Several titles of a filter are any of the titles. So titles are suggested whatever `titles` says, and characters whatever `characters` says.
+	//   - Characters are narrowed by titles, series and assets alone. Names of leaves are not narrowed.
+	//   - Invalid: beside first_view.
+	Filter        *Filter `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3162,6 +3167,13 @@ func (x *SuggestRequest) GetLanguage() string {
 		return x.Language
 	}
 	return ""
+}
+
+func (x *SuggestRequest) GetFilter() *Filter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
 }
 
 type SuggestResponse struct {
@@ -4936,13 +4948,14 @@ const file_cinedex_v1_search_proto_rawDesc = "" +
 	"\aRefusal\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\tR\x05error\x12$\n" +
-	"\x0eretry_after_ms\x18\x03 \x01(\x03R\fretryAfterMs\"w\n" +
+	"\x0eretry_after_ms\x18\x03 \x01(\x03R\fretryAfterMs\"\xa3\x01\n" +
 	"\x0eSuggestRequest\x12\x14\n" +
 	"\x05typed\x18\x01 \x01(\tR\x05typed\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x1d\n" +
 	"\n" +
 	"first_view\x18\x03 \x01(\bR\tfirstView\x12\x1a\n" +
-	"\blanguage\x18\x04 \x01(\tR\blanguage\"\x81\x01\n" +
+	"\blanguage\x18\x04 \x01(\tR\blanguage\x12*\n" +
+	"\x06filter\x18\x05 \x01(\v2\x12.cinedex.v1.FilterR\x06filter\"\x81\x01\n" +
 	"\x0fSuggestResponse\x128\n" +
 	"\vsuggestions\x18\x01 \x03(\v2\x16.cinedex.v1.SuggestionR\vsuggestions\x124\n" +
 	"\apartial\x18\x02 \x03(\v2\x1a.cinedex.v1.PartialFailureR\apartial\"X\n" +
@@ -5235,56 +5248,57 @@ var file_cinedex_v1_search_proto_depIdxs = []int32{
 	32, // 49: cinedex.v1.SearchBatchResponse.answers:type_name -> cinedex.v1.SearchBatchAnswer
 	18, // 50: cinedex.v1.SearchBatchAnswer.answer:type_name -> cinedex.v1.SearchResponse
 	33, // 51: cinedex.v1.SearchBatchAnswer.refusal:type_name -> cinedex.v1.Refusal
-	36, // 52: cinedex.v1.SuggestResponse.suggestions:type_name -> cinedex.v1.Suggestion
-	25, // 53: cinedex.v1.SuggestResponse.partial:type_name -> cinedex.v1.PartialFailure
-	3,  // 54: cinedex.v1.ParseRequest.query:type_name -> cinedex.v1.Query
-	16, // 55: cinedex.v1.ParseRequest.filter:type_name -> cinedex.v1.Filter
-	3,  // 56: cinedex.v1.ParseResponse.query:type_name -> cinedex.v1.Query
-	16, // 57: cinedex.v1.ParseResponse.filter:type_name -> cinedex.v1.Filter
-	39, // 58: cinedex.v1.ParseResponse.terms:type_name -> cinedex.v1.Term
-	2,  // 59: cinedex.v1.Term.kind:type_name -> cinedex.v1.TermKind
-	42, // 60: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
-	61, // 61: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
-	62, // 62: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
-	62, // 63: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
-	45, // 64: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
-	46, // 65: cinedex.v1.ActiveRun.earlier:type_name -> cinedex.v1.Activation
-	63, // 66: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
-	51, // 67: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
-	64, // 68: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
-	45, // 69: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
-	53, // 70: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
-	54, // 71: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
-	56, // 72: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
-	26, // 73: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
-	26, // 74: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
-	14, // 75: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
-	65, // 76: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
-	17, // 77: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
-	34, // 78: cinedex.v1.SearchService.Suggest:input_type -> cinedex.v1.SuggestRequest
-	37, // 79: cinedex.v1.SearchService.Parse:input_type -> cinedex.v1.ParseRequest
-	40, // 80: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
-	43, // 81: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
-	47, // 82: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
-	66, // 83: cinedex.v1.SearchService.GetCatalog:input_type -> cinedex.v1.GetCatalogRequest
-	49, // 84: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
-	52, // 85: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
-	30, // 86: cinedex.v1.SearchService.SearchBatch:input_type -> cinedex.v1.SearchBatchRequest
-	18, // 87: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
-	35, // 88: cinedex.v1.SearchService.Suggest:output_type -> cinedex.v1.SuggestResponse
-	38, // 89: cinedex.v1.SearchService.Parse:output_type -> cinedex.v1.ParseResponse
-	41, // 90: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
-	44, // 91: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
-	48, // 92: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
-	67, // 93: cinedex.v1.SearchService.GetCatalog:output_type -> cinedex.v1.GetCatalogResponse
-	50, // 94: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
-	55, // 95: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
-	31, // 96: cinedex.v1.SearchService.SearchBatch:output_type -> cinedex.v1.SearchBatchResponse
-	87, // [87:97] is the sub-list for method output_type
-	77, // [77:87] is the sub-list for method input_type
-	77, // [77:77] is the sub-list for extension type_name
-	77, // [77:77] is the sub-list for extension extendee
-	0,  // [0:77] is the sub-list for field type_name
+	16, // 52: cinedex.v1.SuggestRequest.filter:type_name -> cinedex.v1.Filter
+	36, // 53: cinedex.v1.SuggestResponse.suggestions:type_name -> cinedex.v1.Suggestion
+	25, // 54: cinedex.v1.SuggestResponse.partial:type_name -> cinedex.v1.PartialFailure
+	3,  // 55: cinedex.v1.ParseRequest.query:type_name -> cinedex.v1.Query
+	16, // 56: cinedex.v1.ParseRequest.filter:type_name -> cinedex.v1.Filter
+	3,  // 57: cinedex.v1.ParseResponse.query:type_name -> cinedex.v1.Query
+	16, // 58: cinedex.v1.ParseResponse.filter:type_name -> cinedex.v1.Filter
+	39, // 59: cinedex.v1.ParseResponse.terms:type_name -> cinedex.v1.Term
+	2,  // 60: cinedex.v1.Term.kind:type_name -> cinedex.v1.TermKind
+	42, // 61: cinedex.v1.ListTitlesResponse.titles:type_name -> cinedex.v1.TitleEntry
+	61, // 62: cinedex.v1.TitleEntry.title:type_name -> cinedex.v1.Title
+	62, // 63: cinedex.v1.TitleEntry.assets:type_name -> cinedex.v1.Asset
+	62, // 64: cinedex.v1.GetAssetResponse.asset:type_name -> cinedex.v1.Asset
+	45, // 65: cinedex.v1.GetAssetResponse.active:type_name -> cinedex.v1.ActiveRun
+	46, // 66: cinedex.v1.ActiveRun.earlier:type_name -> cinedex.v1.Activation
+	63, // 67: cinedex.v1.ListAnnotationsResponse.annotations:type_name -> cinedex.v1.Annotation
+	51, // 68: cinedex.v1.GetStatusResponse.assets:type_name -> cinedex.v1.AssetStatus
+	64, // 69: cinedex.v1.AssetStatus.runs:type_name -> cinedex.v1.Run
+	45, // 70: cinedex.v1.AssetStatus.active:type_name -> cinedex.v1.ActiveRun
+	53, // 71: cinedex.v1.CompareVersionsRequest.queries:type_name -> cinedex.v1.JudgedQuery
+	54, // 72: cinedex.v1.JudgedQuery.right:type_name -> cinedex.v1.JudgedMoment
+	56, // 73: cinedex.v1.CompareVersionsResponse.queries:type_name -> cinedex.v1.Compared
+	26, // 74: cinedex.v1.Compared.from:type_name -> cinedex.v1.Hit
+	26, // 75: cinedex.v1.Compared.to:type_name -> cinedex.v1.Hit
+	14, // 76: cinedex.v1.Leaf.RangesEntry.value:type_name -> cinedex.v1.NumberRange
+	65, // 77: cinedex.v1.Leaf.AttributesEntry.value:type_name -> cinedex.v1.Value
+	17, // 78: cinedex.v1.SearchService.Search:input_type -> cinedex.v1.SearchRequest
+	34, // 79: cinedex.v1.SearchService.Suggest:input_type -> cinedex.v1.SuggestRequest
+	37, // 80: cinedex.v1.SearchService.Parse:input_type -> cinedex.v1.ParseRequest
+	40, // 81: cinedex.v1.SearchService.ListTitles:input_type -> cinedex.v1.ListTitlesRequest
+	43, // 82: cinedex.v1.SearchService.GetAsset:input_type -> cinedex.v1.GetAssetRequest
+	47, // 83: cinedex.v1.SearchService.ListAnnotations:input_type -> cinedex.v1.ListAnnotationsRequest
+	66, // 84: cinedex.v1.SearchService.GetCatalog:input_type -> cinedex.v1.GetCatalogRequest
+	49, // 85: cinedex.v1.SearchService.GetStatus:input_type -> cinedex.v1.GetStatusRequest
+	52, // 86: cinedex.v1.SearchService.CompareVersions:input_type -> cinedex.v1.CompareVersionsRequest
+	30, // 87: cinedex.v1.SearchService.SearchBatch:input_type -> cinedex.v1.SearchBatchRequest
+	18, // 88: cinedex.v1.SearchService.Search:output_type -> cinedex.v1.SearchResponse
+	35, // 89: cinedex.v1.SearchService.Suggest:output_type -> cinedex.v1.SuggestResponse
+	38, // 90: cinedex.v1.SearchService.Parse:output_type -> cinedex.v1.ParseResponse
+	41, // 91: cinedex.v1.SearchService.ListTitles:output_type -> cinedex.v1.ListTitlesResponse
+	44, // 92: cinedex.v1.SearchService.GetAsset:output_type -> cinedex.v1.GetAssetResponse
+	48, // 93: cinedex.v1.SearchService.ListAnnotations:output_type -> cinedex.v1.ListAnnotationsResponse
+	67, // 94: cinedex.v1.SearchService.GetCatalog:output_type -> cinedex.v1.GetCatalogResponse
+	50, // 95: cinedex.v1.SearchService.GetStatus:output_type -> cinedex.v1.GetStatusResponse
+	55, // 96: cinedex.v1.SearchService.CompareVersions:output_type -> cinedex.v1.CompareVersionsResponse
+	31, // 97: cinedex.v1.SearchService.SearchBatch:output_type -> cinedex.v1.SearchBatchResponse
+	88, // [88:98] is the sub-list for method output_type
+	78, // [78:88] is the sub-list for method input_type
+	78, // [78:78] is the sub-list for extension type_name
+	78, // [78:78] is the sub-list for extension extendee
+	0,  // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_cinedex_v1_search_proto_init() }

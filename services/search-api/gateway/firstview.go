@@ -47,6 +47,8 @@ func (g *Gateway) firstView(ctx context.Context, caller *authz.Caller, req *pb.S
 	switch wanted := req.GetLanguage(); {
 	case req.GetTyped() != "":
 		return nil, errkind.New(errkind.Invalid, "first_view: leave typed empty")
+	case req.GetFilter() != nil:
+		return nil, errkind.New(errkind.Invalid, "first_view: leave filter empty")
 	case wanted != "":
 		if _, err := language.Parse(wanted); err != nil {
 			return nil, errkind.New(errkind.Invalid, "language: %.40q is no BCP 47 tag", wanted)

@@ -111,12 +111,12 @@ func (g *Gateway) process(ctx context.Context, caller *authz.Caller, req *pb.Sea
 	return p, nil
 }
 
-// within sets the library as it is now, and all of the library that the caller may see.
+// within sets the library as it is now, and the part of the library that the caller may see and that passes the filter.
 func (p *processed) within(ctx context.Context, g *Gateway, caller *authz.Caller) (err error) {
 	if p.snap, err = g.lib.snapshot(ctx); err != nil {
 		return err
 	}
-	p.scope, err = g.scope(ctx, p.snap, caller, nil)
+	p.scope, err = g.scope(ctx, p.snap, caller, p.snap.titled(caller, p.filter))
 	return err
 }
 

@@ -50,9 +50,8 @@ type part struct {
 // name is how a partial answer and the metrics call the part.
 func (pt *part) name() string { return pt.leaf.GetKind() + "/" + pt.GetBy() }
 
-// route is the second part of the gateway. Each leaf becomes a part for each source and each version of the source's space, and each part
-// carries the filter.
-func (g *Gateway) route(p *processed) []*part {
+// narrowing is the filter as engines take filters, without kinds. Titles, series and assets narrow the scope.
+func (p *processed) narrowing() search.Filter {
 	f := search.Filter{
 		Languages:     p.filter.GetLanguages(),
 		Characters:    p.filter.GetCharacters(),
@@ -62,6 +61,13 @@ func (g *Gateway) route(p *processed) []*part {
 	if f.Span.Start > 0 && f.Span.End == 0 {
 		f.Span.End = 1<<63 - 1
 	}
+	return f
+}
+
+// route is the second part of the gateway. Each leaf becomes a part for each source and each version of the source's space, and each part
+// carries the filter.
+func (g *Gateway) route(p *processed) []*part {
+	f := p.narrowing()
 	var parts []*part
 	for _, l := range query.Leaves(p.tree) {
 		leaf := p.view.Leaf(l.GetKind())

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/text/cases"
 	"golang.org/x/text/language"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/cinedex/cinedex/pkg/audit"
 	"github.com/cinedex/cinedex/pkg/authz"
@@ -39,7 +40,7 @@ const (
 
 // Suggest returns what a caller who types may be about to look for: titles, characters, labels, lines, phrases of several lines, and the names
 // of leaves. Everything comes from the
-// assets that the caller may see. A part that is late is left out and named.
+// assets that the caller may see, and from the items that pass the filter. A part that is late is left out and named.
 func (g *Gateway) Suggest(ctx context.Context, caller *authz.Caller, req *pb.SuggestRequest) (*pb.SuggestResponse, error) {
 	if caller == nil {
 		return nil, errNobody
@@ -57,10 +58,17 @@ func (g *Gateway) Suggest(ctx context.Context, caller *authz.Caller, req *pb.Sug
 		return resp, nil
 	}
 	p := g.begin(caller)
+	p.filter = proto.CloneOf(req.GetFilter()) // checkFilter makes languages canonical
+	if err := checkFilter(p.filter); err != nil {
+		return nil, err
+	}
+	if err := checkServed(p.view, nil, p.filter); err != nil {
+		return nil, err
+	}
 	if err := p.within(ctx, g, caller); err != nil {
 		return nil, err
 	}
-	sources := suggestable(p.view)
+	sources := ofKinds(suggestable(p.view), p.filter.GetKinds())
 	if g.deps.Charge != nil {
 		if err := g.deps.Charge(caller, float64(len(sources))*g.costOfWords(typed)*suggestFrom/float64(g.cfg.Candidates)); err != nil {
 			return nil, err
@@ -137,6 +145,20 @@ func suggestable(v *catalog.View) (out []suggested) {
 	return slices.DeleteFunc(out, func(s suggested) bool { return elsewhere[s.GetKind()] })
 }
 
+// ofKinds keeps the sources of some kinds, each with these kinds alone; no kinds are all kinds.
+func ofKinds(sources []suggested, kinds []string) []suggested {
+	if len(kinds) == 0 {
+		return sources
+	}
+	var out []suggested
+	for _, s := range sources {
+		if s.kinds = slices.DeleteFunc(s.kinds, func(k string) bool { return !slices.Contains(kinds, k) }); len(s.kinds) > 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // charactersLike returns the characters whose name begins with the letters typed.
 func (g *Gateway) charactersLike(ctx context.Context, p *processed, typed string, limit int) (out []*pb.Suggestion, err error) {
 	if !slices.ContainsFunc(p.view.Kinds(), func(k *catalog.Kind) bool { return k.GetCharacters() }) {
@@ -160,8 +182,11 @@ func (g *Gateway) charactersLike(ctx context.Context, p *processed, typed string
 
 // itemsLike returns texts or labels with the words typed, each once, the best first. Behind texts come phrases: what several of the texts say.
 func (g *Gateway) itemsLike(ctx context.Context, p *processed, s suggested, typed string, limit int) ([]*pb.Suggestion, error) {
-	hits, err := g.text(ctx, p, search.TextQuery{Scope: p.scope.Scope, Filter: search.Filter{Kinds: s.kinds}, Field: fields[s.GetField()],
-		Mode: search.Prefix, Words: typed, Limit: suggestFrom})
+	f := p.narrowing()
+	if f.Kinds = s.kinds; !s.About.GetInLanguage() {
+		f.Languages = nil
+	}
+	hits, err := g.text(ctx, p, search.TextQuery{Scope: p.scope.Scope, Filter: f, Field: fields[s.GetField()], Mode: search.Prefix, Words: typed, Limit: suggestFrom})
 	if err != nil || len(hits) == 0 {
 		return nil, err
 	}
@@ -263,15 +288,16 @@ func phrasesOf(text, begin string) (out []string) {
 	return out
 }
 
-// titlesLike returns titles in whose name a word begins with the words typed.
+// titlesLike returns titles in whose name a word begins with the words typed, of the series and the assets of the filter.
 func (p *processed) titlesLike(ctx context.Context, caller *authz.Caller, typed string, limit int) (out []*pb.Suggestion, err error) {
 	typed = strings.ToLower(strings.TrimSpace(typed))
 	lang, seen, last := query.Language{Names: p.view}, 0, ""
+	ofSeries, is := oneOf(p.filter.GetSeries()), oneOf(p.filter.GetAssets())
 	for e := range p.snap.visibleFrom(caller, Place{}) {
 		if seen++; seen%4096 == 0 && ctx.Err() != nil {
 			return out, errkind.New(errkind.Cancelled, "the titles were read in part: %w", ctx.Err())
 		}
-		if e.title == last {
+		if e.title == last || !ofSeries(e.series) || !is(e.id) {
 			continue
 		}
 		last = e.title

@@ -179,3 +179,65 @@ func TestSuggestPhrases(t *testing.T) {
 		}
 	}
 }
+
+// A filter narrows suggestions as the filter narrows a search. A second title or character widens a filter, so titles and characters are suggested beside.
+func TestSuggestWithin(t *testing.T) {
+	_, g := opened(t, harbour(), mountain("mountain"))
+	const harbours, mountains = "dialogue A black coffee, captain.", "dialogue Captain of the coffee, lamp and mountain."
+	for _, c := range []struct {
+		name, typed string
+		filter      *pb.Filter
+		want, not   []string
+	}{
+		{"nothing", "cap", nil, []string{harbours, mountains}, nil},
+		{"a title", "cap", &pb.Filter{Titles: []string{"harbour"}}, []string{harbours}, []string{mountains}},
+		{"a title by its name", "cap", &pb.Filter{Titles: []string{"the mountain"}}, []string{mountains}, []string{harbours}},
+		{"both titles", "cap", &pb.Filter{Titles: []string{"harbour", "mountain"}}, []string{harbours, mountains}, nil},
+		{"no title of the library", "cap", &pb.Filter{Titles: []string{"elsewhere"}}, nil, []string{harbours, mountains}},
+		{"titles beside a title", "moun", &pb.Filter{Titles: []string{"harbour"}}, []string{"title The Mountain"}, []string{mountains}},
+		{"titles of an asset", "the", &pb.Filter{Assets: []string{apitest.AssetOf("harbour")}}, []string{"title The Harbour"}, []string{"title The Mountain"}},
+		{"characters of a title", "mar", &pb.Filter{Titles: []string{"harbour"}}, []string{"character Mara"}, nil},
+		{"characters of another title", "mar", &pb.Filter{Titles: []string{"mountain"}}, nil, []string{"character Mara"}},
+		{"characters beside a character", "mar", &pb.Filter{Characters: []string{"Tobias"}}, []string{"character Mara"}, nil},
+		{"a language", "cap", &pb.Filter{Languages: []string{"de"}}, nil, []string{harbours, mountains}},
+		{"a kind", "light", &pb.Filter{Kinds: []string{"label"}}, []string{"label lighthouse"}, nil},
+		{"another kind", "light", &pb.Filter{Kinds: []string{"dialogue"}}, nil, []string{"label lighthouse"}},
+		{"a language beside labels", "light", &pb.Filter{Languages: []string{"de"}}, []string{"label lighthouse"}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, err := g.Suggest(t.Context(), everybody, &pb.SuggestRequest{Typed: c.typed, Limit: gateway.MaxSuggestions, Filter: c.filter})
+			if err != nil || len(r.GetPartial()) > 0 {
+				t.Fatal(r.GetPartial(), err)
+			}
+			var got []string
+			for _, s := range r.GetSuggestions() {
+				got = append(got, s.GetKind()+" "+s.GetText())
+			}
+			for _, w := range c.want {
+				if !slices.Contains(got, w) {
+					t.Errorf("%q lacks %q", got, w)
+				}
+			}
+			for _, w := range c.not {
+				if slices.Contains(got, w) {
+					t.Errorf("%q has %q", got, w)
+				}
+			}
+		})
+	}
+	for name, bad := range map[string]*pb.SuggestRequest{
+		"a kind of nothing": {Typed: "cap", Filter: &pb.Filter{Kinds: []string{"nothing"}}},
+		"no language":       {Typed: "cap", Filter: &pb.Filter{Languages: []string{"!"}}},
+		"a first view":      {FirstView: true, Filter: &pb.Filter{Titles: []string{"harbour"}}},
+	} {
+		if _, err := g.Suggest(t.Context(), everybody, bad); !errkind.Is(err, errkind.Invalid) {
+			t.Errorf("%s: %v, want Invalid", name, err)
+		}
+	}
+	// A title that the caller may not see gives nothing, as a title of nobody.
+	reader := authz.NewCaller("reader", []string{"mountain"})
+	r, err := g.Suggest(t.Context(), reader, &pb.SuggestRequest{Typed: "cap", Filter: &pb.Filter{Titles: []string{"harbour"}}})
+	if err != nil || len(r.GetSuggestions()) > 0 {
+		t.Errorf("a hidden title: %v, %v", r, err)
+	}
+}

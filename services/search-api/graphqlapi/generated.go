@@ -450,7 +450,7 @@ type ComplexityRoot struct {
 		SavedSearches func(childComplexity int) int
 		Search        func(childComplexity int, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, languages []string, group *string, explain *bool, asWritten *bool) int
 		Status        func(childComplexity int, limit int32, cursor *string) int
-		Suggest       func(childComplexity int, typed string, limit int32) int
+		Suggest       func(childComplexity int, typed string, limit int32, filter *FilterInput) int
 		Titles        func(childComplexity int, limit int32, cursor *string) int
 	}
 
@@ -571,9 +571,10 @@ type ComplexityRoot struct {
 	}
 
 	Suggestion struct {
-		Kind func(childComplexity int) int
-		Q    func(childComplexity int) int
-		Text func(childComplexity int) int
+		Count func(childComplexity int) int
+		Kind  func(childComplexity int) int
+		Q     func(childComplexity int) int
+		Text  func(childComplexity int) int
 	}
 
 	TextRange struct {
@@ -680,7 +681,7 @@ type MutationResolver interface {
 }
 type QueryResolver interface {
 	Search(ctx context.Context, q *string, query *QueryInput, filter *FilterInput, limit *int32, cursor *string, timeoutMs *int32, order *Order, profile *string, facets []string, languages []string, group *string, explain *bool, asWritten *bool) (*cinedexv1.SearchResponse, error)
-	Suggest(ctx context.Context, typed string, limit int32) (*cinedexv1.SuggestResponse, error)
+	Suggest(ctx context.Context, typed string, limit int32, filter *FilterInput) (*cinedexv1.SuggestResponse, error)
 	Recommend(ctx context.Context, q string, limit int32) (*cinedexv1.RecommendResponse, error)
 	SavedSearches(ctx context.Context) ([]*SavedSearch, error)
 	Titles(ctx context.Context, limit int32, cursor *string) (*cinedexv1.ListTitlesResponse, error)
@@ -2547,7 +2548,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Suggest(childComplexity, args["typed"].(string), args["limit"].(int32)), true
+		return e.ComplexityRoot.Query.Suggest(childComplexity, args["typed"].(string), args["limit"].(int32), args["filter"].(*FilterInput)), true
 	case "Query.titles":
 		if e.ComplexityRoot.Query.Titles == nil {
 			break
@@ -3028,6 +3029,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SuggestAnswer.Suggestions(childComplexity), true
 
+	case "Suggestion.count":
+		if e.ComplexityRoot.Suggestion.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Suggestion.Count(childComplexity), true
 	case "Suggestion.kind":
 		if e.ComplexityRoot.Suggestion.Kind == nil {
 			break
@@ -4557,6 +4564,8 @@ func (ec *executionContext) childFields_Suggestion(ctx context.Context, field gr
 		return ec.fieldContext_Suggestion_kind(ctx, field)
 	case "q":
 		return ec.fieldContext_Suggestion_q(ctx, field)
+	case "count":
+		return ec.fieldContext_Suggestion_count(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Suggestion", field.Name)
 }
@@ -5434,6 +5443,14 @@ func (ec *executionContext) field_Query_suggest_args(ctx context.Context, rawArg
 		return nil, err
 	}
 	args["limit"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*FilterInput, error) {
+			return ec.unmarshalOFilterInput2ᚖgithubᚗcomᚋcinedexᚋcinedexᚋservicesᚋsearchᚑapiᚋgraphqlapiᚐFilterInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg2
 	return args, nil
 }
 
@@ -12517,7 +12534,7 @@ func (ec *executionContext) _Query_suggest(ctx context.Context, field graphql.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Suggest(ctx, fc.Args["typed"].(string), fc.Args["limit"].(int32))
+			return ec.Resolvers.Query().Suggest(ctx, fc.Args["typed"].(string), fc.Args["limit"].(int32), fc.Args["filter"].(*FilterInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *cinedexv1.SuggestResponse) graphql.Marshaler {
@@ -15015,6 +15032,29 @@ func (ec *executionContext) _Suggestion_q(ctx context.Context, field graphql.Col
 }
 func (ec *executionContext) fieldContext_Suggestion_q(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Suggestion", field, false, false, "String")
+}
+
+func (ec *executionContext) _Suggestion_count(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.Suggestion) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Suggestion_count(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Count, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int32) graphql.Marshaler {
+			return ec.marshalNInt2int32(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Suggestion_count(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Suggestion", field, false, false, "Int")
 }
 
 func (ec *executionContext) _TextRange_start(ctx context.Context, field graphql.CollectedField, obj *cinedexv1.TextRange) (ret graphql.Marshaler) {
@@ -22821,6 +22861,11 @@ func (ec *executionContext) _Suggestion(ctx context.Context, sel ast.SelectionSe
 			}
 		case "q":
 			out.Values[i] = ec._Suggestion_q(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "count":
+			out.Values[i] = ec._Suggestion_count(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

@@ -274,10 +274,16 @@ func TestSameAnswers(t *testing.T) {
 	if err != nil || len(known.Msg.GetLeaves()) == 0 {
 		t.Fatal(known, err)
 	}
+	// The filter takes the second film away.
+	suggested, err := rpc.Suggest(t.Context(), connect.NewRequest(&pb.SuggestRequest{Typed: "lighth", Limit: 2, Filter: &pb.Filter{Titles: []string{"harbour"}}}))
+	if err != nil || len(suggested.Msg.GetSuggestions()) != 1 || suggested.Msg.GetSuggestions()[0].GetCount() != 2 {
+		t.Fatal(suggested, err)
+	}
 	for _, test := range []struct {
 		field, selection string
 		got, want        proto.Message
 	}{
+		{"suggest", `suggest(typed: "lighth", limit: 2, filter: {titles: ["harbour"]})` + everything(sdl, "SuggestAnswer"), &pb.SuggestResponse{}, suggested.Msg},
 		{"catalog", "catalog" + everything(sdl, "Catalog"), &pb.GetCatalogResponse{}, known.Msg},
 		{"titles", "titles(limit: 1)" + everything(sdl, "TitlePage"), &pb.ListTitlesResponse{}, titles.Msg},
 		{"asset", fmt.Sprintf("asset(id: %q)", asset) + everything(sdl, "AssetAnswer"), &pb.GetAssetResponse{}, one.Msg},
@@ -346,6 +352,7 @@ func TestNothingIsLeftOut(t *testing.T) {
 		}
 	}
 	compare((&pb.SearchResponse{}).ProtoReflect().Descriptor(), "SearchAnswer")
+	compare((&pb.SuggestResponse{}).ProtoReflect().Descriptor(), "SuggestAnswer")
 	compare((&pb.ListTitlesResponse{}).ProtoReflect().Descriptor(), "TitlePage")
 	compare((&pb.GetAssetResponse{}).ProtoReflect().Descriptor(), "AssetAnswer")
 	compare((&pb.ListAnnotationsResponse{}).ProtoReflect().Descriptor(), "AnnotationPage")

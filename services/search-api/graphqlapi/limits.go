@@ -87,7 +87,9 @@ func complexity() (c ComplexityRoot) {
 	c.Subscription.WatchSearch = func(child int, _ string, _ *string) int { return searchCost + child }
 	c.NewHits.Gone = func(child int) int { return 1 + gateway.DefaultLimit*child }
 	c.NewHits.Hits = func(child int) int { return 1 + gateway.DefaultLimit*child }
-	c.Query.Suggest = func(child int, _ string, limit int32) int { return paged(child, limit, gateway.MaxSuggestions) }
+	c.Query.Suggest = func(child int, _ string, limit int32, _ *FilterInput) int {
+		return paged(child, limit, gateway.MaxSuggestions)
+	}
 	c.Query.Recommend = func(child int, _ string, limit int32) int {
 		return searchCost + paged(child, limit, gateway.MaxRecommended)
 	}

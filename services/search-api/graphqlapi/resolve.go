@@ -47,8 +47,8 @@ func (r resolvers) Search(ctx context.Context, q *string, tree *QueryInput, filt
 		TimeoutMs: value(timeoutMs), Order: strings.ToLower(string(value(order))), Profile: value(profile), Facets: facets, Languages: languages, Group: value(group), Explain: value(explain), AsWritten: value(asWritten)})
 }
 
-func (r resolvers) Suggest(ctx context.Context, typed string, limit int32) (*pb.SuggestResponse, error) {
-	return ask(ctx, r.rpc.Suggest, &pb.SuggestRequest{Typed: typed, Limit: limit})
+func (r resolvers) Suggest(ctx context.Context, typed string, limit int32, filter *FilterInput) (*pb.SuggestResponse, error) {
+	return ask(ctx, r.rpc.Suggest, &pb.SuggestRequest{Typed: typed, Limit: limit, Filter: filter.message()})
 }
 
 func (r resolvers) Recommend(ctx context.Context, q string, limit int32) (*pb.RecommendResponse, error) {

@@ -1,6 +1,7 @@
 // What a person who types may be about to look for.
 import { signal } from "@preact/signals";
 import { searches } from "../api";
+import { TermKind } from "../generated/cinedex/v1/search_pb";
 import { frameOf, scaleOf } from "../bench/timecode";
 import { filmOf, filmsOf, titles } from "./titles";
 import { leafOf } from "./catalog";
@@ -59,6 +60,12 @@ function jumps(label: string): Offer[] {
   return out;
 }
 
+/** narrowing is the filter of the chips: a title, a language or a character narrows what is suggested, too. Times stay with the question. */
+function narrowing() {
+  const of = (name: string) => terms.value.filter((t) => t.kind === TermKind.FILTER && t.name === name).map((t) => t.value);
+  return { titles: of("title"), series: of("series"), assets: of("asset"), languages: of("lang"), characters: of("character"), kinds: of("kind") };
+}
+
 /** suggest offers ends for what is typed. */
 export async function suggest(words: string): Promise<void> {
   running?.abort();
@@ -74,7 +81,7 @@ export async function suggest(words: string): Promise<void> {
   }
   const began = performance.now();
   const name = leafOf(leaf)?.name ?? leaf;
-  const answer = await searches.suggest({ typed: typed.slice(0, 150), limit: leaf ? 10 : 4 }, { signal: mine.signal }).catch(() => null);
+  const answer = await searches.suggest({ typed: typed.slice(0, 150), limit: leaf ? 10 : 4, filter: narrowing() }, { signal: mine.signal }).catch(() => null);
   if (!answer || mine.signal.aborted) return;
   const all = answer.suggestions.filter((s) => !leaf || s.kind === name || s.kind === leaf);
   offeredTo.value = words;

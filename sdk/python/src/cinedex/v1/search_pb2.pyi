@@ -320,7 +320,8 @@ class SuggestRequest(Message):
     limit: int
     first_view: bool
     language: str
-    def __init__(self, *, typed: str | None = ..., limit: int | None = ..., first_view: bool | None = ..., language: str | None = ...) -> None: ...
+    filter: Filter
+    def __init__(self, *, typed: str | None = ..., limit: int | None = ..., first_view: bool | None = ..., language: str | None = ..., filter: Filter | None = ...) -> None: ...
 
 class SuggestResponse(Message):
     suggestions: Any  # a list of Suggestion
