@@ -15,7 +15,7 @@ KAFKA_PORT      ?= 19092
 CASSANDRA_PORT  ?= 9042
 OPENSEARCH_PORT ?= 9201
 
-.PHONY: browsers servers servers-stop servers-status chaos
+.PHONY: browsers opensearch-next servers servers-stop servers-status chaos
 .PHONY: help build wheel sizes demo test check setup figures bench fuzz race release lint generate stale fmt prose clean
 
 help: ## this list
@@ -45,6 +45,9 @@ wheel: ## dist/cinedex-VERSION-py3-none-any.whl: the package for algorithms in P
 servers: ## real Kafka, Cassandra and OpenSearch as processes on this machine (KAFKA=3 CASSANDRA=2)
 	@$(GO) run ./deploy/local start -kafka $(KAFKA) -cassandra $(CASSANDRA) -opensearch $(OPENSEARCH) \
 		-kafka-port $(KAFKA_PORT) -cassandra-port $(CASSANDRA_PORT) -opensearch-port $(OPENSEARCH_PORT)
+
+opensearch-next: ## the tests of the search engine over OpenSearch 3 (CI: OpenSearch 2.19); Java 21 to 25
+	scripts/opensearch-next
 
 servers-status: ## the running servers, their addresses and memory
 	@$(GO) run ./deploy/local status

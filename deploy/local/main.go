@@ -1,6 +1,6 @@
 // Command local runs real servers on this machine: `make servers`, `make servers-stop`.
 //
-//	go run ./deploy/local start [-kafka 3] [-cassandra 2] [-opensearch 1] [-dir DIR]
+//	go run ./deploy/local start [-kafka 3] [-cassandra 2] [-opensearch 1] [-opensearch-version 3] [-dir DIR]
 //	go run ./deploy/local status
 //	go run ./deploy/local stop
 //	go run ./deploy/local fetch [-renew]
@@ -46,6 +46,7 @@ func run(ctx context.Context, args []string) error {
 		flags.IntVar(&cfg.Kafka, "kafka", 1, "Kafka brokers: 0 to 3")
 		flags.IntVar(&cfg.Cassandra, "cassandra", 1, "Cassandra nodes: 0 to 3")
 		flags.IntVar(&cfg.OpenSearch, "opensearch", 1, "OpenSearch nodes: 0 or 1")
+		flags.StringVar(&cfg.OpenSearchVersion, "opensearch-version", "2", "version of OpenSearch: 2 or 3; a folder that version 3 has opened is closed to version 2")
 		flags.IntVar(&cfg.KafkaPort, "kafka-port", 19092, "Kafka's first port; 0 takes free ports")
 		flags.IntVar(&cfg.CassandraPort, "cassandra-port", 9042, "Cassandra's port; 0 takes a free port")
 		flags.IntVar(&cfg.OpenSearchPort, "opensearch-port", 9201, "OpenSearch's port, 9201 to 9299; 0 takes a free port")

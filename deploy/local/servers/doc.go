@@ -6,6 +6,7 @@
 //
 //   - Versions are pinned: a pom names the versions, and every jar from Maven must have the SHA-256 in the file beside
 //     the pom. Jars are fetched once, into the user's cache.
+//   - OpenSearch is 2.19.1, or 3.5.0 where Config.OpenSearchVersion is 3. The k-NN plugin of a later version is not on Maven Central.
 //   - A node answers its clients once Start has returned without an error. An error says what to do: which port is
 //     taken and how to choose another, which Java is missing, what does not fit into memory, and where the log is.
 //   - A cluster writes only below the folder of the cluster: a folder for each node, with the node's data,

@@ -24,7 +24,7 @@ import (
 	"github.com/cinedex/cinedex/pkg/errkind"
 )
 
-//go:embed kafka cassandra opensearch
+//go:embed kafka cassandra opensearch opensearch3
 var files embed.FS
 
 // A release is a server's jars, as named in the server's pom.
@@ -35,6 +35,10 @@ var (
 	cassandraRelease  = release{"cassandra", "5.0.6"}
 	openSearchRelease = release{"opensearch", "2.19.1"}
 	releases          = []release{kafkaRelease, cassandraRelease, openSearchRelease}
+
+	// openSearch3Release is the newest version whose k-NN plugin is on Maven Central. Only a start that names the version fetches the jars.
+	openSearch3Release = release{"opensearch3", "3.5.0"}
+	allReleases        = append(slices.Clone(releases), openSearch3Release)
 )
 
 const sumsFile = "SHA256SUMS"
@@ -307,7 +311,7 @@ func unpack(archive, dir string) error {
 
 // Renew fetches the jars of the poms below dir, and writes down the sums of the fetched jars.
 func Renew(ctx context.Context, dir string, progress func(string)) error {
-	for _, r := range releases {
+	for _, r := range allReleases {
 		tmp, err := os.MkdirTemp("", "cinedex-servers-")
 		if err != nil {
 			return err

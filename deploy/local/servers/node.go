@@ -220,7 +220,7 @@ func (n *Node) explain(how error, said int64) error {
 	switch {
 	case has("Address already in use", "BindException", "Failed to bind"):
 		return errkind.New(errkind.Conflict, "%s could not listen: one of its ports (%s) was taken meanwhile; %s", n.Name, strings.Join(n.Listens, ", "), choosePort)
-	case killed, has("OutOfMemoryError", "insufficient memory", "Could not reserve enough space", "Cannot allocate memory"):
+	case killed, has("java.lang.OutOfMemoryError", "insufficient memory", "Could not reserve enough space", "Cannot allocate memory"):
 		return errkind.New(errkind.Exhausted, "%s ran out of memory, or was killed: the server needs %d MB of heap and half as much beside the heap. End another program, or start fewer nodes; the server's log is %s",
 			n.Name, n.HeapMB, n.Log())
 	case has("No space left on device"):

@@ -12,12 +12,26 @@ import (
 // The runner of OpenSearch looks for the port in this range only.
 const firstOpenSearch, lastOpenSearch = 9201, 9299
 
+// An openSearch is a version of OpenSearch, and the versions of Java that run it.
+type openSearch struct {
+	release
+	leastJava, mostJava int
+	javaOptions         []string
+}
+
+// openSearches are by Config.OpenSearchVersion.
+var openSearches = map[string]openSearch{
+	"2": {openSearchRelease, 11, 21, nil},
+	"3": {openSearch3Release, 21, 25, []string{"--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"}},
+}
+
 func startOpenSearch(ctx context.Context, cfg Config) ([]*Node, error) {
-	jre, err := java("OpenSearch 2.19", 11, 21)
+	of := openSearches[cfg.OpenSearchVersion]
+	jre, err := java("OpenSearch "+of.version, of.leastJava, of.mostJava)
 	if err != nil {
 		return nil, err
 	}
-	jars, err := openSearchRelease.fetch(ctx, cfg.Cache, cfg.Progress)
+	jars, err := of.fetch(ctx, cfg.Cache, cfg.Progress)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +61,7 @@ func startOpenSearch(ctx context.Context, cfg Config) ([]*Node, error) {
 		}
 	}
 	n.Command = append([]string{jre}, cfg.javaOptions(n.HeapMB)...)
+	n.Command = append(n.Command, of.javaOptions...)
 	n.Command = append(n.Command, "-XX:MaxDirectMemorySize=512m",
 		"-cp", filepath.Join(jars, "lib", "*")+string(os.PathListSeparator)+filepath.Join(jars, "plugins", "*"), "org.codelibs.opensearch.runner.OpenSearchRunner",
 		"-basePath", n.Dir, "-numOfNode", "1", "-baseHttpPort", fmt.Sprint(port-1), "-clusterName", "cinedex-local",

@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,8 @@ type Config struct {
 	// Kafka, Cassandra and OpenSearch are the numbers of nodes: up to three, three and one. A Cassandra node has a
 	// loopback address to itself: 127.0.0.1, 127.0.0.2 and so on.
 	Kafka, Cassandra, OpenSearch int
+	// OpenSearchVersion is "2" or "3"; empty is "2". OpenSearch 2 cannot open a folder that OpenSearch 3 has opened.
+	OpenSearchVersion string
 	// Dir gets a folder for each node. A stopped cluster continues with its data.
 	Dir string
 	// Cache is where the servers' jars lie, or are fetched into; empty means the user's cache folder.
@@ -62,6 +65,10 @@ func (c *Config) validate() error {
 		if n.got < 0 || n.got > n.most {
 			return errkind.New(errkind.Invalid, "%d nodes of %s: between 0 and %d can be started", n.got, n.name, n.most)
 		}
+	}
+	c.OpenSearchVersion = cmp.Or(c.OpenSearchVersion, "2")
+	if _, ok := openSearches[c.OpenSearchVersion]; !ok {
+		return errkind.New(errkind.Invalid, "OpenSearch %q: versions 2 and 3 can be started", c.OpenSearchVersion)
 	}
 	if c.Kafka+c.Cassandra+c.OpenSearch == 0 {
 		return errkind.New(errkind.Invalid, "no server is asked for")

@@ -136,6 +136,7 @@ func TestRefusals(t *testing.T) {
 		{"an address of another machine", func() error { return free("192.0.2.1:80") }, errkind.Invalid, "no address 192.0.2.1"},
 		{"no such Java", func() error { _, err := java("X", 1, 1); return err }, errkind.NotFound, "JAVA_HOME"},
 		{"not running", func() error { _, err := Open(dir); return err }, errkind.NotFound, "no servers were started"},
+		{"another end of a server that tells its options", said("echo JVM arguments [-XX:+ExitOnOutOfMemoryError]; echo NoClassDefFoundError; exit 1"), errkind.Internal, "NoClassDefFoundError"},
 		{"out of memory", said("echo java.lang.OutOfMemoryError: Java heap space; exit 3"), errkind.Exhausted, "384 MB of heap"},
 		{"killed", said("kill -9 $$"), errkind.Exhausted, "or was killed"},
 		{"a full disk", said("echo java.io.IOException: No space left on device; exit 1"), errkind.Exhausted, "no room on the disk"},
@@ -193,7 +194,7 @@ func TestCheck(t *testing.T) {
 
 // Every release has sums, and a pom with its version.
 func TestReleases(t *testing.T) {
-	for _, r := range releases {
+	for _, r := range allReleases {
 		if !strings.Contains(string(r.file("pom.xml")), "<version>"+r.version) {
 			t.Errorf("the pom of %s names another version", r)
 		}
