@@ -163,9 +163,7 @@ func (h *home) memory(ctx context.Context) ([]jsonProcess, error) {
 	r, err := client.GetMemory(ctx, connect.NewRequest(&pb.GetMemoryRequest{}))
 	switch connect.CodeOf(err) {
 	case connect.CodePermissionDenied, connect.CodeUnauthenticated, connect.CodeUnimplemented, connect.CodeNotFound:
-		if err != nil {
-			return nil, nil
-		}
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err

@@ -142,7 +142,7 @@ type packets struct {
 
 func (r *Reader) packets(ctx context.Context, path string, s *stream) (p packets, err error) {
 	var all, kept int64
-	key, keyPTS := false, int64(math.MinInt64) // keyPTS is the time of the key packet before
+	key, lastKey := false, int64(math.MinInt64) // lastKey is the time of the key packet before
 	stderr, err := r.table(ctx, path, "packet=pts,dts,duration,flags", func(row []string) error {
 		all++
 		if len(row) < 4 {
@@ -152,16 +152,14 @@ func (r *Reader) packets(ctx context.Context, path string, s *stream) (p packets
 		dts, errDTS := strconv.ParseInt(row[1], 10, 64)
 		if strings.Contains(row[3], "K") {
 			key = true
+			if errPTS == nil {
+				lastKey = pts
+			}
 			if !p.keyed && errPTS == nil && errDTS == nil {
 				p.keyed, p.keyPTS, p.keyDTS = true, pts, dts
 			}
 		}
-		if errPTS == nil {
-			if strings.Contains(row[3], "K") {
-				keyPTS = pts
-			}
-			p.openGroups = p.openGroups || pts < keyPTS
-		}
+		p.openGroups = p.openGroups || errPTS == nil && pts < lastKey
 		if strings.Contains(row[3], "D") {
 			return nil // cut away by an edit list
 		}
